@@ -1,0 +1,219 @@
+// Package config turns YAML files, environment variables and flags into one
+// typed, immutable Config.
+//
+// Sources, later ones win: built-in defaults, the files in the order given,
+// SLUICE_… environment variables, command-line flags. Scalars are merged by
+// koanf. The lists (listeners, filters) and everything that names filters
+// come from files only and from one file each, so that nothing outside the
+// files can replace the chain, and no second file can replace it in silence.
+//
+// Reading is strict. A Config either is complete and was checked, or Load
+// returns Errors: every problem found in all sources, each with its file, line
+// and column, sorted by place.
+package config
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"time"
+)
+
+// Config is one complete configuration of the gateway. It is built by Load and
+// never changes afterwards; it may be shared between goroutines. Nobody may
+// write to it or to what it refers to.
+type Config struct {
+	// Upstream is where the engine listens: unix:///absolute/path or
+	// tcp://host:port. Default unix:///var/run/docker.sock.
+	Upstream string
+
+	// Listeners is where clients connect. At least one, no two alike.
+	Listeners []Listener
+
+	// Filters is the chain in its order: those of the filters list, then those
+	// of FiltersDir by number. Empty means that everything passes.
+	Filters []Filter
+
+	// FiltersDir is the absolute path of the directory that modules are dropped
+	// into, "" for none.
+	FiltersDir string
+
+	Limits Limits
+	Log    Log
+	Reload Reload
+
+	// CacheDir is the absolute path of the directory that keeps compiled
+	// modules between starts, "" to keep them in memory only.
+	CacheDir string
+
+	// Watch lists, sorted and absolute, every file and directory that this
+	// Config was made from: configuration files, filters_dir, modules, their
+	// side files, TLS files, and where symbolic links among them lead. A change
+	// in any of them, or in the directory of any of them, may change the result
+	// of the next Load.
+	Watch []string
+
+	digest string
+}
+
+// Listener is one address that clients connect to.
+type Listener struct {
+	// Address is unix:///absolute/path or tcp://host:port.
+	Address string
+
+	// Mode is the permission of a unix socket's file. Default 0660.
+	Mode os.FileMode
+
+	// Owner and Group of a unix socket's file: a name or a number, "" to leave
+	// what the process creates.
+	Owner, Group string
+
+	// TLS is nil for a plain listener. For tcp:// only.
+	TLS *TLS
+
+	// Insecure says that an address other hosts can reach may serve clients
+	// that prove no identity, that is without TLS client certificates. Whoever
+	// reaches the Docker API is root on its host, so it has to be said in words.
+	Insecure bool
+
+	// Pos is where the listener is written.
+	Pos Position
+}
+
+// TLS names the PEM files of a TLS listener by their absolute paths.
+type TLS struct {
+	// Cert is the certificate chain, leaf first; Key its private key.
+	Cert, Key string
+
+	// ClientCA holds the authorities that a client's certificate must come
+	// from; "" asks clients for none.
+	ClientCA string
+}
+
+// Filter is one place in the chain.
+type Filter struct {
+	// Name is unique in the chain.
+	Name string
+
+	// Module is the absolute path of the Wasm file, Code its content when the
+	// configuration was loaded. Filters of one file share their Code.
+	Module string
+	Code   []byte
+
+	// Config is what the filter gets as its plugin configuration: a JSON text,
+	// its keys in the order of the file, its numbers digit by digit. {} when
+	// none was written.
+	Config json.RawMessage
+
+	// OnFailure says what happens to a stream whose filter traps, runs too long
+	// or cannot be reached: "deny" (default), "allow" or "reload".
+	OnFailure string
+
+	// Match limits the filter to some requests.
+	Match Match
+
+	// Stages limits the filter to some of StageNames, in their order; empty
+	// means all that the module exports.
+	Stages []string
+
+	// Instances is how many instances run side by side. 0 means GOMAXPROCS.
+	Instances int
+
+	// Pos is where the filter is written; for one out of filters_dir its file.
+	Pos Position
+}
+
+// Match says which requests a filter is for. An empty kind matches everything;
+// within a kind any entry suffices; all kinds must match.
+type Match struct {
+	// Operations are Docker's operation ids: ContainerCreate.
+	Operations []string
+
+	// Methods are HTTP methods in upper case.
+	Methods []string
+
+	// Paths are matched against the canonical path, anywhere in it unless the
+	// expression is anchored.
+	Paths []*regexp.Regexp
+}
+
+// Limits bounds what one request, one connection or one filter may use.
+type Limits struct {
+	// Body is how many bytes of a body are held for a filter that wants it
+	// whole; a longer one is refused with 413. Default 16 MiB.
+	Body int64
+
+	// Head is how many bytes a request's or a response's head may have.
+	// Default 1 MiB.
+	Head int
+
+	// Memory is how many bytes of memory one instance of a filter may have,
+	// a multiple of 64 KiB. Default 64 MiB.
+	Memory uint64
+
+	// Callback is how long one callback of a filter may run. Default 1 s.
+	Callback time.Duration
+
+	// Pause is how long a filter may hold a stream that it paused. Default 30 s.
+	Pause time.Duration
+
+	// Connections is how many client connections may be open at a time, on all
+	// listeners together. Default 4096.
+	Connections int
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least severe level that is written: "debug", "info"
+	// (default), "warn" or "error".
+	Level string
+
+	// Format is "text" (default) or "json".
+	Format string
+}
+
+// Reload says how changes of the configuration reach a running gateway.
+type Reload struct {
+	// Watch reloads when a file of Config.Watch changes. Default true; SIGHUP
+	// reloads either way.
+	Watch bool
+
+	// Debounce is how long the files must be quiet before a reload begins.
+	// Default 200 ms.
+	Debounce time.Duration
+
+	// Drain is how long streams that began with an old generation may go on
+	// before it is closed under them, and how long a shutdown waits for streams.
+	// Default 30 s.
+	Drain time.Duration
+
+	// Poll is how often the files are compared where change notifications may
+	// be missing. 0 switches polling off. Default 10 s.
+	Poll time.Duration
+}
+
+// The values of Filter.OnFailure.
+const (
+	OnFailureDeny   = "deny"
+	OnFailureAllow  = "allow"
+	OnFailureReload = "reload"
+)
+
+// The stages that Filter.Stages may name.
+const (
+	StageRequestHeaders  = "request_headers"
+	StageRequestBody     = "request_body"
+	StageResponseHeaders = "response_headers"
+	StageResponseBody    = "response_body"
+)
+
+// StageNames returns the names of all stages, in the order in which a stream
+// passes them.
+func StageNames() []string {
+	return []string{StageRequestHeaders, StageRequestBody, StageResponseHeaders, StageResponseBody}
+}
+
+// Digest identifies the content of the configuration: its settings, the bytes
+// of its modules and of its TLS files. Two Configs of equal Digest behave alike.
+// It does not cover where things are written (positions, comments).
+func (c *Config) Digest() string { return c.digest }

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Position is a place in the configuration's sources.
+type Position struct {
+	// File is the path as it was given or composed, or the environment variable
+	// (SLUICE_UPSTREAM) or flag (--upstream) that a setting came from.
+	File string
+
+	// Line and Column count from 1, columns in characters. 0 when the place is
+	// the whole source.
+	Line, Column int
+}
+
+// String returns "file:line:column", or "file" alone where there is no line.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// Error is one problem of a configuration.
+type Error struct {
+	// Pos is where the problem is written.
+	Pos Position
+
+	// Message says what is wrong.
+	Message string
+
+	// Hint says what to do, "" when the message says it already.
+	Hint string
+
+	// Excerpt is the source line with a mark below the column, two lines
+	// without a final newline. "" when there is no such line.
+	Excerpt string
+}
+
+// Error returns the problem on one line: "file:line:column: message; hint".
+func (e *Error) Error() string {
+	var b strings.Builder
+	if at := e.Pos.String(); at != "" {
+		b.WriteString(at)
+		b.WriteString(": ")
+	}
+	b.WriteString(e.Message)
+	if e.Hint != "" {
+		b.WriteString("; ")
+		b.WriteString(e.Hint)
+	}
+	return b.String()
+}
+
+// Errors is every problem of a configuration, sorted by place: files in the
+// order in which they were read, then environment variables and flags. It is
+// what Load returns, never empty.
+type Errors []*Error
+
+// Error returns one line for each problem.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, problem := range e {
+		lines[i] = problem.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the problems one by one, for errors.As.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, problem := range e {
+		errs[i] = problem
+	}
+	return errs
+}
