@@ -1,0 +1,13 @@
+// Package dockerapi knows the Docker Engine's HTTP API as a gateway has to know it: which operation a request is, which
+// resource it names, how its bytes travel, and which one spelling of its target both the filters and the engine are given.
+//
+// Everything is decided once, by [Classify], before a filter runs. The engine's router decodes a path once and then
+// matches it; so does Classify, and it hands on a target that is encoded in exactly one way. What could be read in two
+// ways (an encoded slash between fixed segments, dot segments, doubled slashes, a query key given twice) is refused with
+// an [Error] instead of being guessed at, because a filter that reads a request differently from the engine is a bypass.
+//
+// The table of routes (table.go) is checked by a test against the operations of Docker's own API description, versions
+// 1.24 to 1.55, and carries the routes which that description does not mention (/grpc, /build/cancel, checkpoints, debug).
+//
+// The package depends on the standard library only, and nothing in it does I/O.
+package dockerapi
