@@ -101,38 +101,38 @@ func (r *Route) repeats(key string) bool {
 	return false
 }
 
-// matcher is a Route prepared for comparison with the part of a path that follows its first segment.
+// matcher is a Route prepared for comparison with the tail of a path, what follows its first segment: "/web/json".
 type matcher struct {
 	route *Route
-	// exact patterns have no placeholder: text is the whole tail, "" or "/json".
-	// Others match "/" + name + text, where a name without multi has no slash.
-	text  string
-	exact bool
+	// exact patterns have no placeholder: head is the whole tail. Others match head, a name, and text.
+	exact      bool
+	head, text string
+	// multi lets the name have slashes.
 	multi bool
 	// last is set for patterns that end in a second placeholder: text is what stands between the two.
 	last bool
 }
 
-// match compares tail and returns the length of the resource's name, which starts at tail[1]; 0 for exact patterns.
-func (m *matcher) match(tail string) (nameLen int, ok bool) {
+// match compares tail and returns where in it the resource's name stands; an exact pattern has none.
+func (m *matcher) match(tail string) (start, end int, ok bool) {
 	if m.exact {
-		return 0, tail == m.text
+		return 0, 0, tail == m.head
 	}
 	if m.last {
 		slash := strings.LastIndexByte(tail, '/')
 		if slash < 0 || slash+1 == len(tail) {
-			return 0, false
+			return 0, 0, false
 		}
 		tail = tail[:slash+1]
 	}
-	nameLen = len(tail) - 1 - len(m.text)
-	if nameLen < 1 || !strings.HasSuffix(tail, m.text) {
-		return 0, false
+	start, end = len(m.head), len(tail)-len(m.text)
+	if start >= end || !strings.HasSuffix(tail, m.text) || !strings.HasPrefix(tail, m.head) {
+		return 0, 0, false
 	}
-	if !m.multi && strings.IndexByte(tail[1:1+nameLen], '/') >= 0 {
-		return 0, false
+	if !m.multi && strings.IndexByte(tail[start:end], '/') >= 0 {
+		return 0, 0, false
 	}
-	return nameLen, true
+	return start, end, true
 }
 
 // methods in the order of a group's lists.
@@ -193,16 +193,14 @@ func buildIndex(routes []Route) map[string]*group {
 }
 
 func newMatcher(r *Route, tail string) matcher {
-	m := matcher{route: r, text: tail, exact: true}
-	if open := strings.IndexByte(tail, '{'); open == 1 {
-		end := strings.IndexByte(tail, '}')
-		m.exact = false
-		m.multi = strings.HasSuffix(tail[:end], "...")
-		m.text = tail[end+1:]
-		if second := strings.IndexByte(m.text, '{'); second >= 0 {
-			m.text = m.text[:second]
-			m.last = true
-		}
+	open := strings.IndexByte(tail, '{')
+	if open < 0 {
+		return matcher{route: r, exact: true, head: tail}
+	}
+	end := strings.IndexByte(tail, '}')
+	m := matcher{route: r, head: tail[:open], text: tail[end+1:], multi: strings.HasSuffix(tail[:end], "...")}
+	if second := strings.IndexByte(m.text, '{'); second >= 0 {
+		m.text, m.last = m.text[:second], true
 	}
 	return m
 }
@@ -243,12 +241,12 @@ func findRoute(method, path string) (r *Route, start, end int) {
 	}
 	for i := range g[mi] {
 		m := &g[mi][i]
-		if n, ok := m.match(tail); ok {
-			if n == 0 {
+		if start, end, ok := m.match(tail); ok {
+			if m.exact {
 				return m.route, 0, 0
 			}
-			start = len(path) - len(tail) + 1
-			return m.route, start, start + n
+			tailStart := len(path) - len(tail)
+			return m.route, tailStart + start, tailStart + end
 		}
 	}
 	return &unknownRoute, 0, 0
