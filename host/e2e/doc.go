@@ -1,0 +1,11 @@
+// Package e2e holds the end-to-end tests: the docker command line before a started sluice binary before a real Docker Engine. It has no code
+// of its own.
+//
+// What the tests compare is written once as a scenario and played on the engine's socket itself and through the gateway; both must show the
+// same standard output, standard error and exit code, once for each docker command line that the machine has.
+//
+// The engine is the one at $SLUICE_E2E_ENGINE (default unix:///var/run/docker.sock) with the image that .ci/dockerd imports. Without it
+// the tests skip, unless SLUICE_E2E=required (as in CI) makes that a failure. $SLUICE_E2E_CLIS names the docker binaries to use, as a
+// list like PATH; the default is every docker on PATH. $SLUICE_E2E_BINARY is a sluice to test instead of one built
+// from this tree.
+package e2e

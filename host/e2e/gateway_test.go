@@ -1,0 +1,254 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// everyFilter is the chain that the comparisons pass through: all bundled filters at work, none of them in the way. What they change on
+// purpose is a label on each created container, which normalise takes out.
+const everyFilter = `
+  - name: request-guard
+    module: {filter:request-guard}
+    config: {default: allow, deny: [{methods: [POST], paths: ['/swarm/init$']}]}
+  - name: no-privileged
+    module: {filter:no-privileged}
+    config: {allow_binds: [/srv/ci]}
+  - name: owner-label
+    module: {filter:owner-label}
+    config: {labels: {sluice.e2e: owned}}
+  - name: redact-env
+    module: {filter:redact-env}
+    config: {names: [PASSWORD]}
+  - name: response-headers
+    module: {filter:response-headers}
+    config: {set: {X-Sluice-E2e: seen}, remove: [Docker-Experimental]}
+`
+
+// A gateway is a started `sluice serve`.
+type gateway struct {
+	binary  string
+	config  string // path of its configuration
+	socket  string // path of its unix socket
+	address string // unix://socket
+	process *exec.Cmd
+	log     *logBuffer
+	exited  chan error
+	stopped bool
+}
+
+var gateways atomic.Int64
+
+// prepareGateway writes the configuration of a gateway in front of the engine at upstream; filters is the YAML below `filters:`, in which
+// {filter:NAME} stands for a bundled filter's module and {guest:NAME} for a guest of testdata/guests.
+func prepareGateway(t testing.TB, upstream, filters string) *gateway {
+	t.Helper()
+	dir := filepath.Join(scratch, fmt.Sprintf("g%d", gateways.Add(1)))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{
+		binary: sluice(t),
+		config: filepath.Join(dir, "sluice.yaml"),
+		socket: filepath.Join(dir, "docker.sock"),
+		log:    &logBuffer{},
+		exited: make(chan error, 1),
+	}
+	g.address = "unix://" + g.socket
+	g.configure(t, upstream, filters)
+	return g
+}
+
+// configure writes the gateway's configuration; a running gateway takes it up by itself or on SIGHUP.
+func (g *gateway) configure(t testing.TB, upstream, filters string) {
+	t.Helper()
+	text := fmt.Sprintf("upstream: %s\nlisteners:\n  - address: %s\n", upstream, g.address)
+	if strings.TrimSpace(filters) != "" {
+		text += "filters:" + expandModules(t, filters)
+	}
+	// Written aside and renamed: a gateway that watches must never see half a file.
+	aside := g.config + ".new"
+	if err := os.WriteFile(aside, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(aside, g.config); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expandModules(t testing.TB, filters string) string {
+	t.Helper()
+	for _, kind := range []struct{ mark, pattern string }{
+		{"{filter:", "filters/%[1]s/%[1]s.wasm"},
+		{"{guest:", "testdata/guests/%[1]s.wasm"},
+	} {
+		for {
+			_, rest, found := strings.Cut(filters, kind.mark)
+			if !found {
+				break
+			}
+			name, _, _ := strings.Cut(rest, "}")
+			path := filepath.Join(root(t), fmt.Sprintf(kind.pattern, name))
+			if _, err := os.Stat(path); err != nil {
+				t.Fatalf("module of %s: %v", name, err)
+			}
+			filters = strings.ReplaceAll(filters, kind.mark+name+"}", path)
+		}
+	}
+	return filters
+}
+
+// start runs the gateway and waits until it answers.
+func (g *gateway) start() error {
+	g.process = exec.Command(g.binary, "serve", "--config", g.config)
+	g.process.Stdout, g.process.Stderr = g.log, g.log
+	// A cache of its own: the user's must not decide what is tested.
+	g.process.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(g.config))
+	if err := g.process.Start(); err != nil {
+		return err
+	}
+	go func() { g.exited <- g.process.Wait() }()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-g.exited:
+			return fmt.Errorf("sluice ended before it answered: %v\n%s", err, g.log)
+		default:
+		}
+		if conn, err := net.Dial("unix", g.socket); err == nil {
+			return conn.Close()
+		}
+	}
+	return fmt.Errorf("sluice did not listen on %s\n%s", g.socket, g.log)
+}
+
+// stop ends the gateway as an operator would and reports whether it ended well.
+func (g *gateway) stop() error {
+	if g.stopped {
+		return nil
+	}
+	g.stopped = true
+	if err := g.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("signal sluice: %w (%v)\n%s", err, <-g.exited, g.log)
+	}
+	select {
+	case err := <-g.exited:
+		if err != nil {
+			return fmt.Errorf("sluice ended with %w\n%s", err, g.log)
+		}
+		return nil
+	case <-time.After(patience):
+		_ = g.process.Process.Kill()
+		<-g.exited
+		return fmt.Errorf("sluice did not end on SIGTERM\n%s", g.log)
+	}
+}
+
+// startGateway is a gateway for one test.
+func startGateway(t testing.TB, upstream, filters string) *gateway {
+	t.Helper()
+	g := prepareGateway(t, upstream, filters)
+	if err := g.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("log of the gateway:\n%s", g.log)
+		}
+	})
+	return g
+}
+
+var shared struct {
+	sync.Mutex
+	gateway *gateway
+}
+
+// sharedGateway is the gateway with everyFilter that all comparisons use, all at once: it lives until TestMain ends.
+func sharedGateway(t testing.TB) *gateway {
+	t.Helper()
+	upstream := engine(t)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.gateway == nil {
+		g := prepareGateway(t, upstream, everyFilter)
+		if err := g.start(); err != nil {
+			t.Fatal(err)
+		}
+		shared.gateway = g
+	}
+	return shared.gateway
+}
+
+func stopShared() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.gateway == nil {
+		return
+	}
+	if err := shared.gateway.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL: shared gateway:", err)
+		os.Exit(1)
+	}
+}
+
+// client speaks plain HTTP with a unix socket.
+func client(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Dial:               func(string, string) (net.Conn, error) { return net.Dial("unix", socket) },
+		DisableCompression: true,
+	}}
+}
+
+// A logBuffer collects what a process writes, by line, and can be waited on.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await returns once the text contains want.
+func (l *logBuffer) await(t testing.TB, want string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(l.String(), want) {
+			return
+		}
+	}
+	t.Fatalf("did not see %q in:\n%s", want, l)
+}
+
+// jsonBody decodes a response's body and closes it.
+func jsonBody(t testing.TB, response *http.Response, into any) {
+	t.Helper()
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(bufio.NewReader(response.Body)).Decode(into); err != nil {
+		t.Fatalf("decode %s: %v", response.Status, err)
+	}
+}

@@ -1,0 +1,156 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// image is what .ci/dockerd imports: busybox with all its applets, no network and no registry needed.
+const image = "sluice-busybox:local"
+
+// patience bounds everything that the tests wait for. It is no expectation of speed: a test that needs it has failed.
+const patience = 90 * time.Second
+
+// scratch is removed when the tests end; it holds the built binary, sockets and configurations. Its name is short because the path of a
+// unix socket is limited to 107 bytes.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "sluice-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	stopShared()
+	if err := os.RemoveAll(scratch); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "remove scratch directory:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// engine is the address of the real Docker Engine. A test that calls it skips where there is none, or fails where that is not allowed.
+func engine(t testing.TB) string {
+	t.Helper()
+	address, err := findEngine()
+	if err != nil {
+		if os.Getenv("SLUICE_E2E") == "required" {
+			t.Fatalf("SLUICE_E2E=required, but %v", err)
+		}
+		t.Skipf("SKIPPED, no real Docker Engine: %v", err)
+	}
+	return address
+}
+
+var findEngine = sync.OnceValues(func() (string, error) {
+	address := os.Getenv("SLUICE_E2E_ENGINE")
+	if address == "" {
+		address = "unix:///var/run/docker.sock"
+	}
+	if !strings.HasPrefix(address, "unix://") {
+		return "", fmt.Errorf("SLUICE_E2E_ENGINE=%s is no unix:// address", address)
+	}
+	found, err := findCLIs()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, found[0].path, "-H", address, "image", "inspect", "--format", "{{.Id}}", image).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s does not answer with image %s (%s); .ci/dockerd provides both", address, image, bytes.TrimSpace(out))
+	}
+	return address, nil
+})
+
+// A cli is one docker command line on this machine.
+type cli struct{ path, version string }
+
+// buildKit tells whether the command line can do BuildKit builds by itself; from 23.0 on it needs the buildx plugin.
+func (c cli) buildKit() bool { return strings.HasPrefix(c.version, "20.") }
+
+func clis(t testing.TB) []cli {
+	t.Helper()
+	engine(t)
+	found, err := findCLIs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+var findCLIs = sync.OnceValues(func() ([]cli, error) {
+	paths := filepath.SplitList(os.Getenv("SLUICE_E2E_CLIS"))
+	if len(paths) == 0 {
+		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+			paths = append(paths, filepath.Join(dir, "docker"))
+		}
+	}
+	var found []cli
+	for _, path := range paths {
+		out, err := exec.Command(path, "version", "--format", "{{.Client.Version}}").Output()
+		// Without an engine at its default address the command fails, yet prints the client's version.
+		version := strings.TrimSpace(string(out))
+		if version == "" {
+			if os.Getenv("SLUICE_E2E_CLIS") != "" {
+				return nil, fmt.Errorf("SLUICE_E2E_CLIS: %s: %w", path, err)
+			}
+			continue
+		}
+		version, _, _ = strings.Cut(version, "+")
+		if !slices.ContainsFunc(found, func(c cli) bool { return c.version == version }) {
+			found = append(found, cli{path, version})
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("there is no docker command line on PATH")
+	}
+	return found, nil
+})
+
+// root is the top of the repository.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// sluice is the path of the command, built once from this tree, or $SLUICE_E2E_BINARY.
+func sluice(t testing.TB) string {
+	t.Helper()
+	binary, err := buildSluice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+var buildSluice = sync.OnceValues(func() (string, error) {
+	if binary := os.Getenv("SLUICE_E2E_BINARY"); binary != "" {
+		return binary, nil
+	}
+	binary := filepath.Join(scratch, "sluice")
+	args := []string{"build", "-o", binary}
+	// Under `go test -race` the gateway under test is watched too: a report of the detector makes it exit 66, and stop() sees that.
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "./cmd/sluice")...)
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build cmd/sluice: %w\n%s", err, out)
+	}
+	return binary, nil
+})
