@@ -1,0 +1,63 @@
+package abi
+
+// Buffer is a run of bytes that a guest reads and writes by position: a body,
+// a configuration. The zero value is an empty buffer.
+type Buffer struct {
+	// Bytes is the content. Splice may write into its whole capacity, so a
+	// buffer that guests may write to must own its memory.
+	Bytes []byte
+
+	modified bool
+}
+
+// Modified tells whether Splice succeeded since Reset.
+func (b *Buffer) Modified() bool { return b.modified }
+
+// Reset makes the buffer hold the given bytes, unmodified.
+func (b *Buffer) Reset(content []byte) {
+	b.Bytes = content
+	b.modified = false
+}
+
+// Slice returns at most max bytes from start on. The result is part of the
+// buffer. Reading past the end is no error and gives fewer bytes, or none. A
+// start and max that together do not fit 32 bits answer BAD_ARGUMENT. SDKs pass
+// 1<<31-1 as max for "all".
+func (b *Buffer) Slice(start, max uint32) ([]byte, Status) {
+	if start+max < start {
+		return nil, StatusBadArgument
+	}
+	size := uint64(len(b.Bytes))
+	from := min(uint64(start), size)
+	to := min(uint64(start)+uint64(max), size)
+	return b.Bytes[from:to:to], StatusOK
+}
+
+// Splice replaces size bytes from start on by data. What SDKs build from it: append
+// is start 1<<31-1 with size 0, prepend is 0 with 0, replace is 0 with 1<<31-1.
+// A start or an end past the content means its end. A result of more than limit
+// bytes answers BAD_ARGUMENT and changes nothing. Data must not be part of the
+// buffer.
+func (b *Buffer) Splice(start, size uint32, data []byte, limit int) Status {
+	length := uint64(len(b.Bytes))
+	from := min(uint64(start), length)
+	to := min(uint64(start)+uint64(size), length)
+	result := length - (to - from) + uint64(len(data))
+	if result > uint64(max(limit, 0)) {
+		return StatusBadArgument
+	}
+	tail := b.Bytes[to:]
+	switch {
+	case result <= uint64(cap(b.Bytes)):
+		b.Bytes = b.Bytes[:result]
+		copy(b.Bytes[from+uint64(len(data)):], tail)
+		copy(b.Bytes[from:], data)
+	default:
+		grown := make([]byte, 0, max(result, min(2*length, uint64(limit))))
+		grown = append(grown, b.Bytes[:from]...)
+		grown = append(grown, data...)
+		b.Bytes = append(grown, tail...)
+	}
+	b.modified = true
+	return StatusOK
+}
