@@ -69,6 +69,21 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Detail returns what Error returns with each problem's excerpt below it, for a
+// person at a terminal. It ends with a newline.
+func (e Errors) Detail() string {
+	var b strings.Builder
+	for _, problem := range e {
+		b.WriteString(problem.Error())
+		b.WriteByte('\n')
+		if problem.Excerpt != "" {
+			b.WriteString(problem.Excerpt)
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
 // Unwrap returns the problems one by one, for errors.As.
 func (e Errors) Unwrap() []error {
 	errs := make([]error, len(e))

@@ -1,0 +1,39 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// digest hashes what a Config says and the content of the files it names, but
+// not where things are written: moving a comment changes nothing.
+func (l *loader) digest(c *Config) string {
+	type filter struct {
+		Filter
+		Code [sha256.Size]byte
+	}
+	said := struct {
+		Config
+		Filters  []filter
+		Watch    []string // empty: the same content may come from other files
+		TLSFiles [][]byte
+	}{Config: *c, TLSFiles: l.tlsFiles}
+	said.Listeners = append([]Listener(nil), c.Listeners...)
+	for i := range said.Listeners {
+		said.Listeners[i].Pos = Position{}
+	}
+	for _, f := range c.Filters {
+		hashed := filter{Filter: f, Code: l.modules[f.Module].digest}
+		hashed.Pos = Position{}
+		said.Filters = append(said.Filters, hashed)
+	}
+	text, err := json.Marshal(said)
+	if err != nil {
+		// The configurations were checked to be JSON, and nothing else in a
+		// Config can fail to be encoded. No digest means: changed.
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

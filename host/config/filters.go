@@ -1,0 +1,229 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxModuleBytes bounds a module's file. TinyGo's have some 100 KiB, Go's some
+// MiB.
+const maxModuleBytes = 256 << 20
+
+var (
+	filterName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+	methods    = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}
+)
+
+// moduleFile is a module that was read, by one filter or by several.
+type moduleFile struct {
+	code   []byte
+	digest [sha256.Size]byte
+	err    error
+}
+
+// filters reads the filters list and the filter directory.
+func (l *loader) filters(c *Config) {
+	if l.filterList != nil {
+		for _, item := range l.filterList.items {
+			f := Filter{Pos: item.pos}
+			known := l.filterKeys(&f)
+			known["name"] = func(v *value) { f.Name = l.filterName(v) }
+			known["module"] = func(v *value) { l.module(v, &f) }
+			if !l.object(item, "a filter", known) {
+				continue
+			}
+			for _, key := range []string{"name", "module"} {
+				if item.get(key) == nil {
+					l.fail(item.pos, "a filter has no "+key, "")
+				}
+			}
+			l.add(c, f)
+		}
+	}
+	if c.FiltersDir != "" {
+		l.filterDir(c)
+	}
+}
+
+// add puts a filter at the end of the chain.
+func (l *loader) add(c *Config, f Filter) {
+	if f.OnFailure == "" {
+		f.OnFailure = OnFailureDeny
+	}
+	if f.Config == nil {
+		f.Config = json.RawMessage("{}")
+	}
+	for _, other := range c.Filters {
+		if f.Name != "" && f.Name == other.Name {
+			l.fail(f.Pos, fmt.Sprintf("two filters have the name %q", f.Name), "the other is at "+other.Pos.String())
+			break
+		}
+	}
+	c.Filters = append(c.Filters, f)
+}
+
+// filterKeys reads the keys that a filter has in a file's list as well as in
+// its own file in the filter directory.
+func (l *loader) filterKeys(f *Filter) fields {
+	return fields{
+		"config":     func(v *value) { f.Config = l.json(v) },
+		"on_failure": func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
+		"match":      func(v *value) { f.Match = l.match(v) },
+		"instances":  func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
+		"stages": func(v *value) {
+			names := StageNames()
+			given := l.words(v, "stages", func(v *value, name string) {
+				if !slices.Contains(names, name) {
+					l.fail(v.pos, fmt.Sprintf("stages: there is no stage %q", name), suggest(name, slices.Clone(names)))
+				}
+			})
+			slices.SortFunc(given, func(a, b string) int { return slices.Index(names, a) - slices.Index(names, b) })
+			f.Stages = given
+		},
+	}
+}
+
+func (l *loader) filterName(v *value) string {
+	text, ok := l.text(v, "name")
+	if ok && !filterName.MatchString(text) {
+		l.fail(v.pos, fmt.Sprintf("%q is not a filter's name", text), "names have letters, digits, _ . and -, begin with a letter or digit, and have at most 64 characters")
+	}
+	return text
+}
+
+// words reads a list of texts that is not empty and has none twice.
+func (l *loader) words(v *value, path string, check func(*value, string)) []string {
+	if v.kind != kindList {
+		hint := ""
+		if v.kind == kindString {
+			hint = fmt.Sprintf("write [%s]", v.text)
+		}
+		l.fail(v.pos, fmt.Sprintf("%s is a list, not %s", path, v.kind), hint)
+		return nil
+	}
+	if len(v.items) == 0 {
+		// Empty means everything to Match, and nothing to many a reader.
+		l.fail(v.pos, path+" is empty", "name what is meant, or remove the key: without it the filter is for all")
+	}
+	var words []string
+	for _, item := range v.items {
+		text, ok := l.text(item, path)
+		if !ok {
+			continue
+		}
+		if slices.Contains(words, text) {
+			l.failf(item, "%s names %q twice", path, text)
+			continue
+		}
+		words = append(words, text)
+		check(item, text)
+	}
+	return words
+}
+
+func (l *loader) match(v *value) Match {
+	var m Match
+	l.object(v, "match", fields{
+		"operations": func(v *value) {
+			m.Operations = l.words(v, "match.operations", func(v *value, name string) {
+				if l.opts.Operations != nil && !slices.Contains(l.opts.Operations, name) {
+					l.fail(v.pos, fmt.Sprintf("match.operations: Docker has no operation %q", name), suggest(name, slices.Clone(l.opts.Operations)))
+				}
+			})
+		},
+		"methods": func(v *value) {
+			m.Methods = l.words(v, "match.methods", func(v *value, name string) {
+				if !slices.Contains(methods, name) {
+					l.fail(v.pos, fmt.Sprintf("match.methods: %q is not a method", name), suggest(name, slices.Clone(methods)))
+				}
+			})
+		},
+		"paths": func(v *value) {
+			l.words(v, "match.paths", func(v *value, expression string) {
+				re, err := regexp.Compile(expression)
+				if err != nil {
+					l.failf(v, "match.paths: %q is not a regular expression: %s", expression, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+					return
+				}
+				m.Paths = append(m.Paths, re)
+			})
+		},
+	})
+	return m
+}
+
+func (l *loader) json(v *value) json.RawMessage {
+	if v.kind == kindNull {
+		return nil
+	}
+	return l.appendJSON(nil, v)
+}
+
+// module reads the file that a filter's module key names.
+func (l *loader) module(v *value, f *Filter) {
+	text, ok := l.text(v, "module")
+	if !ok {
+		return
+	}
+	if scheme, _, found := strings.Cut(text, "://"); found {
+		location, err := url.Parse(text)
+		switch {
+		case scheme != "file":
+			l.fail(v.pos, fmt.Sprintf("module: only files are supported, not %s://", scheme), "download the module and give its path")
+			return
+		case err != nil || location.Host != "" || location.RawQuery != "" || location.Fragment != "" || !filepath.IsAbs(location.Path):
+			l.fail(v.pos, fmt.Sprintf("module: %q is not a file's address", text), "write file:///absolute/path, or a plain path relative to this file")
+			return
+		}
+		text = location.Path
+	}
+	f.Module = l.resolve(v, text)
+	f.Code = l.readModule(f.Module, func(err error) {
+		l.fail(v.pos, "cannot read the module: "+reason(err), similarModule(f.Module))
+	})
+}
+
+// readModule returns the content of a module's file, read once.
+func (l *loader) readModule(path string, failed func(error)) []byte {
+	l.watched(path)
+	m := l.modules[path]
+	if m == nil {
+		m = &moduleFile{}
+		m.code, m.err = readRegular(path, maxModuleBytes)
+		if m.err == nil && len(m.code) == 0 {
+			m.err = fmt.Errorf("%s is empty", path)
+		}
+		m.digest = sha256.Sum256(m.code)
+		l.modules[path] = m
+	}
+	if m.err != nil {
+		failed(m.err)
+	}
+	return m.code
+}
+
+// similarModule suggests a module beside one that is missing.
+func similarModule(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".wasm") {
+			names = append(names, e.Name())
+		}
+	}
+	hint := suggest(filepath.Base(path), names)
+	if !strings.HasPrefix(hint, "did you mean") || strings.Contains(hint, fmt.Sprintf("%q", filepath.Base(path))) {
+		return ""
+	}
+	return hint
+}
