@@ -1,0 +1,55 @@
+package hostcall
+
+import "github.com/sluice-gateway/sluice/abi"
+
+var buffers = []function{
+	{name: abi.ImportGetBufferBytes, args: "vvvo", body: getBufferBytes},
+	{name: abi.ImportSetBufferBytes, args: "vvvb", body: setBufferBytes},
+	{name: abi.ImportGetBufferStatus, args: "vww", body: getBufferStatus},
+}
+
+// proxy_get_buffer_bytes(buffer, start, max, **data, *size): at most max bytes
+// from start on, fewer at the end. NOT_FOUND: the buffer is not available.
+func getBufferBytes(c call) abi.Status {
+	buffer, status := c.caller.Current().Buffer(abi.BufferType(c.u32(0)), false)
+	if status != abi.StatusOK {
+		return status
+	}
+	data, status := buffer.Slice(c.u32(1), c.u32(2))
+	if status != abi.StatusOK {
+		return status
+	}
+	return c.give(3, data)
+}
+
+// proxy_set_buffer_bytes(buffer, start, size, data): replaces size bytes from
+// start on. BAD_ARGUMENT: the buffer is not writable now, or would outgrow its
+// limit.
+func setBufferBytes(c call) abi.Status {
+	data, ok := c.view(3)
+	if !ok {
+		return abi.StatusInvalidMemoryAccess
+	}
+	context := c.caller.Current()
+	buffer, status := context.Buffer(abi.BufferType(c.u32(0)), true)
+	if status != abi.StatusOK {
+		return status
+	}
+	return buffer.Splice(c.u32(1), c.u32(2), data, context.BufferLimit())
+}
+
+// proxy_get_buffer_status(buffer, *size, *unused): the second output is called
+// flags or trailers by some, and is 0 in every host.
+func getBufferStatus(c call) abi.Status {
+	buffer, status := c.caller.Current().Buffer(abi.BufferType(c.u32(0)), false)
+	if status != abi.StatusOK {
+		return status
+	}
+	if !c.writable(1, 4) || !c.writable(2, 4) {
+		return abi.StatusInvalidMemoryAccess
+	}
+	if status := c.putU32(1, uint32(len(buffer.Bytes))); status != abi.StatusOK {
+		return status
+	}
+	return c.putU32(2, 0)
+}

@@ -1,0 +1,88 @@
+package hostcall
+
+import (
+	"context"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+// Caller is the instance that a host call comes from. It is itself the
+// context.Context that its guest is called with, so that finding it costs a
+// type assertion.
+//
+// Its methods are called by the goroutine that runs the guest.
+type Caller interface {
+	context.Context
+
+	// Allocate asks the guest's allocator for size bytes; size is never 0. The
+	// guest runs meanwhile: its memory may grow, and Restricted must be true.
+	Allocate(size uint32) (ptr uint32, ok bool)
+
+	// Current is the effective context: that of the running callback, or the
+	// one that SetEffective chose. Never nil.
+	Current() Context
+
+	// SetEffective chooses the context that later host calls act upon.
+	// BAD_ARGUMENT: there is no such context.
+	SetEffective(id uint32) abi.Status
+
+	// Log takes a line of the guest. The message is at most MaxLogBytes long
+	// and may hold any bytes.
+	Log(level abi.LogLevel, message string)
+
+	// LogLevel is the lowest level that Log does not drop.
+	LogLevel() abi.LogLevel
+
+	// ABIVersion is the version that the guest was built for.
+	ABIVersion() abi.Version
+
+	// Restricted tells whether only logging and the clock are to be served, and
+	// everything else answers INTERNAL_FAILURE: while the module starts, and
+	// while the guest's allocator runs inside of another host call.
+	Restricted() bool
+}
+
+// Context is what a host call acts upon: a root context or a stream's.
+//
+// Where a method may answer NOT_FOUND, that means something that exists in the
+// ABI but has nothing to show now; BAD_ARGUMENT means something unknown, or that
+// must not be changed now.
+type Context interface {
+	// HeaderMap returns a map for reading, or for writing. NOT_FOUND: valid but
+	// not available for reading. BAD_ARGUMENT: unknown, or not writable now.
+	HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status)
+
+	// Buffer returns a buffer for reading, or for writing, with the statuses of
+	// HeaderMap. A buffer for writing must own its memory.
+	Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.Status)
+
+	// BufferLimit is the number of bytes that a guest may grow a buffer to.
+	BufferLimit() int
+
+	// Property returns a property. The path is as the guest gave it, its
+	// segments separated by NUL; abi.SplitPath takes it apart. The value is
+	// copied before anything else runs. NOT_FOUND: no such property.
+	Property(path string) ([]byte, abi.Status)
+
+	// SetProperty sets a property. The value is the callee's to keep.
+	SetProperty(path string, value []byte) abi.Status
+
+	// SendLocalResponse answers the stream instead of the upstream. The
+	// response is the callee's to keep.
+	SendLocalResponse(abi.LocalResponse) abi.Status
+
+	// ContinueStream lets a held direction of the stream go on. The type is
+	// valid.
+	ContinueStream(abi.StreamType) abi.Status
+
+	// CloseStream ends the stream. The type is valid.
+	CloseStream(abi.StreamType) abi.Status
+
+	// ContextDone is proxy_done: the guest has finished what its proxy_on_done
+	// asked more time for. NOT_FOUND: it did not ask.
+	ContextDone() abi.Status
+
+	// SetTickPeriod asks for proxy_on_tick every so many milliseconds; 0 stops
+	// it.
+	SetTickPeriod(milliseconds uint32) abi.Status
+}

@@ -1,0 +1,16 @@
+package hostcall
+
+import "github.com/sluice-gateway/sluice/abi"
+
+// Counters, gauges and histograms of a filter.
+var metrics = []function{
+	later(abi.ImportDefineMetric, "vbw"),
+	later(abi.ImportRecordMetric, "vV"),
+	later(abi.ImportIncrementMetric, "vV"),
+	later(abi.ImportGetMetric, "vW"),
+}
+
+// Functions of the host beyond the ABI. Their result may be unwanted.
+var foreign = []function{
+	later(abi.ImportCallForeignFunction, "bbO"),
+}
