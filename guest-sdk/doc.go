@@ -1,0 +1,56 @@
+// Package sluice is what the author of a Sluice filter imports.
+//
+// A filter is a program of package main that registers itself when it is initialised:
+//
+//	package main
+//
+//	import sluice "github.com/sluice-gateway/sluice/guest-sdk"
+//
+//	type config struct{ registry string }
+//
+//	func init() {
+//		sluice.Register(sluice.Filter[config]{
+//			Name:        "one-registry",
+//			Parse:       func(c *sluice.Config) config { return config{registry: c.String("registry", "")} },
+//			Operations:  []sluice.Operation{"ContainerCreate"},
+//			RequestBody: check,
+//		})
+//	}
+//
+//	func check(c *config, r *sluice.Request) sluice.Verdict {
+//		image := r.JSON().Get("Image").Text()
+//		if !strings.HasPrefix(image, c.registry+"/") {
+//			return sluice.Deny("images must come from " + c.registry)
+//		}
+//		return sluice.Allow()
+//	}
+//
+//	func main() {}
+//
+// and is compiled by
+//
+//	tinygo build -o one-registry.wasm -target=wasi -scheduler=none -no-debug .
+//
+// # Stages
+//
+// A filter has a function for each stage that it takes part in: RequestHeaders, RequestBody, ResponseHeaders,
+// ResponseBody. The functions get a [Request] or a [Response], read and change it, and answer with a [Verdict].
+//
+// # Failing closed
+//
+// Only [Allow] lets a stream go on. The zero Verdict, which a forgotten branch returns, denies. So does an Allow after
+// something went wrong on the way to it: a host call that failed, a setter that was too late, a JSON document that can be
+// read in two ways (see [Request.JSON]). A panic ends the instance, and the gateway denies the request. What a filter does
+// not understand it need not handle: it need only not say Allow.
+//
+// # Whole bodies
+//
+// RequestBody and ResponseBody are called once, with the whole body: the gateway holds it back until then, and refuses the
+// request when it is larger than its limit. An endless response (logs, events) cannot be held, so these two run only for
+// the operations that the filter lists, or, without a list, for those that have an ordinary request and response.
+// RequestChunk and ResponseChunk are called for each piece of a stream as it passes.
+//
+// # Tests
+//
+// Package filtertest runs a table of cases against the filter twice: natively and as compiled WebAssembly.
+package sluice
