@@ -1,0 +1,224 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+var crlfcrlf = []byte("\r\n\r\n")
+
+// readHead reads up to and including the empty line and returns what is before it as one string, each line with its CRLF. With
+// nothing but EOF it returns io.EOF.
+func (c *Conn) readHead() (string, error) {
+	timed := false
+	defer func() {
+		if timed {
+			_ = c.nc.SetReadDeadline(time.Time{})
+		}
+	}()
+	for seen := 0; ; {
+		b := c.rbuf[c.r:c.w]
+		if seen == 0 && len(b) > 0 && class[b[0]]&isToken == 0 {
+			// Not HTTP at all: a TLS hello, a stray line end. No use in waiting for the rest.
+			return "", badRequest("unexpected first byte %q", b[0])
+		}
+		if i := bytes.Index(b[max(seen-3, 0):], crlfcrlf); i >= 0 {
+			i += max(seen-3, 0)
+			if i+4 > c.opts.MaxHead {
+				return "", headTooLarge(c.opts.MaxHead)
+			}
+			c.r += i + 4
+			return string(b[:i+2]), nil
+		}
+		if len(b) >= c.opts.MaxHead {
+			return "", headTooLarge(c.opts.MaxHead)
+		}
+		if bareLineFeed(b, max(seen-1, 0)) {
+			// Waiting for the CRLFs that will never come would only hide the reason.
+			return "", badRequest("line does not end with CRLF")
+		}
+		seen = len(b)
+		if seen > 0 && !timed && c.opts.HeadTimeout > 0 {
+			_ = c.nc.SetReadDeadline(time.Now().Add(c.opts.HeadTimeout))
+			timed = true
+		}
+		if err := c.fill(); err != nil {
+			switch {
+			case seen == 0:
+				return "", err
+			case err == io.EOF:
+				return "", io.ErrUnexpectedEOF
+			case timed && errors.Is(err, os.ErrDeadlineExceeded):
+				return "", &Error{Status: 408, Message: "request head was not complete within " + c.opts.HeadTimeout.String()}
+			}
+			return "", err
+		}
+	}
+}
+
+func headTooLarge(limit int) *Error {
+	return &Error{Status: 431, Message: "head is larger than " + itoa(int64(limit)) + " bytes"}
+}
+
+// bareLineFeed reports whether b has, from start on, a line feed without a carriage return before it.
+func bareLineFeed(b []byte, start int) bool {
+	for i := start; i < len(b); i++ {
+		j := bytes.IndexByte(b[i:], '\n')
+		if j < 0 {
+			return false
+		}
+		if i += j; i == 0 || b[i-1] != '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+// framing is what the fields owned by this package say.
+type framing struct {
+	host      string
+	hosts     int
+	length    int64
+	lengths   int
+	encodings int
+	chunked   bool   // the one Transfer-Encoding is "chunked"
+	encoding  string // as it was sent
+	close     bool
+	keep      bool
+	upgrade   string
+	expect    string
+	expects   int
+	named     string // Connection's list, when it names fields
+
+	badTrailer bool
+}
+
+// readFields parses the lines after the first one and appends the ordinary fields to dst.
+func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pair, framing, error) {
+	var f framing
+	for n := 0; lines != ""; n++ {
+		if n == c.opts.MaxFields {
+			return dst, f, &Error{Status: 431, Message: "more than " + itoa(int64(n)) + " header fields"}
+		}
+		name, value, rest, err := readField(lines)
+		if err != nil {
+			return dst, f, err
+		}
+		lines = rest
+		id := fieldOf(name)
+		if !request && (id == fieldHost || id == fieldExpect) {
+			id = other
+		}
+		switch id {
+		case other:
+			dst = append(dst, abi.Pair{Key: name, Value: value})
+		case fieldHost:
+			f.host = value
+			f.hosts++
+		case fieldContentLength:
+			var ok bool
+			if f.length, ok = parseLength(value); !ok {
+				return dst, f, badRequest("Content-Length %q", clip(value))
+			}
+			f.lengths++
+		case fieldTransferEncoding:
+			f.encoding = value
+			f.chunked = strings.EqualFold(value, "chunked")
+			f.encodings++
+		case fieldConnection:
+			f.readConnection(value)
+		case fieldUpgrade:
+			if f.upgrade != "" {
+				return dst, f, badRequest("more than one Upgrade field")
+			}
+			f.upgrade = value
+		case fieldExpect:
+			f.expect = value
+			f.expects++
+		case fieldTrailer:
+			if eachElement(value, func(name string) {
+				f.badTrailer = f.badTrailer || fieldOf(name) != other
+			}); f.badTrailer {
+				return dst, f, badRequest("Trailer announces %q", clip(value))
+			}
+		}
+	}
+	if f.named != "" {
+		dst = dropNamed(dst, f.named)
+	}
+	return dst, f, f.check()
+}
+
+// readField parses the first of lines, each of which ends with CRLF, and returns the lines after it.
+func readField(lines string) (name, value, rest string, err error) {
+	end := strings.IndexByte(lines, '\n')
+	if end < 1 || lines[end-1] != '\r' {
+		return "", "", "", badRequest("line does not end with CRLF")
+	}
+	line := lines[:end-1]
+	colon := strings.IndexByte(line, ':')
+	if colon < 0 {
+		return "", "", "", badRequest("header line %q has no colon", clip(line))
+	}
+	name = line[:colon]
+	if !ValidName(name) {
+		// Also a folded line, which begins with a blank, and a blank before the colon.
+		return "", "", "", badRequest("header field name %q", clip(name))
+	}
+	value = trimBlank(line[colon+1:])
+	if !ValidValue(value) {
+		return "", "", "", badRequest("control character in the value of %s", clip(name))
+	}
+	return name, value, lines[end+1:], nil
+}
+
+func (f *framing) readConnection(list string) {
+	eachElement(list, func(option string) {
+		switch {
+		case strings.EqualFold(option, "close"):
+			f.close = true
+		case strings.EqualFold(option, "keep-alive"):
+			f.keep = true
+		case strings.EqualFold(option, "upgrade"):
+		case f.named == "":
+			f.named = option
+		default:
+			f.named += "," + option
+		}
+	})
+}
+
+// check refuses what could be framed in more than one way.
+func (f *framing) check() error {
+	switch {
+	case f.lengths > 1:
+		return badRequest("more than one Content-Length")
+	case f.encodings > 0 && f.lengths > 0:
+		return badRequest("both Transfer-Encoding and Content-Length")
+	case f.encodings > 1:
+		return badRequest("more than one Transfer-Encoding")
+	case f.encodings == 1 && !f.chunked:
+		return &Error{Status: 501, Message: "transfer encoding " + quote(f.encoding) + " is not supported"}
+	}
+	return nil
+}
+
+// dropNamed removes the fields that Connection names: they were meant for this connection and not for the next.
+func dropNamed(fields []abi.Pair, named string) []abi.Pair {
+	eachElement(named, func(option string) {
+		kept := fields[:0]
+		for _, p := range fields {
+			if !strings.EqualFold(p.Key, option) {
+				kept = append(kept, p)
+			}
+		}
+		fields = kept
+	})
+	return fields
+}
