@@ -93,6 +93,9 @@ func parseMode(text string) (fs.FileMode, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is not an octal mode; write it as chmod takes it, as in 0660", text)
 	}
+	if n == 0 {
+		return 0, errors.New("a socket of mode 0 would be for nobody; the default is 0660")
+	}
 	if n > 0o777 {
 		return 0, fmt.Errorf("the mode %s has bits beyond 0777", text)
 	}
