@@ -44,6 +44,17 @@ func (c *Conn) BodyBuffered() (bool, error) {
 	return c.in.done, nil
 }
 
+// BodyReady reports whether NextBody will return without waiting for the network: what the relaying side has pending can wait for
+// it. It may decode ahead, and returns the error that reading would meet.
+func (c *Conn) BodyReady() (bool, error) {
+	if len(c.in.view) == 0 {
+		if err := c.decode(); err != nil {
+			return false, err
+		}
+	}
+	return c.in.done || len(c.in.view) > 0, nil
+}
+
 // Trailer returns the trailer fields of the chunked body that was read to its end, in order; valid until the next head.
 func (c *Conn) Trailer() []abi.Pair { return c.in.trailer }
 

@@ -15,7 +15,7 @@ func CopyBody(dst, src *Conn, flushEach bool) (int64, error) {
 	var total int64
 	for {
 		if flushEach && dst.Pending() {
-			ready, err := src.bodyReady()
+			ready, err := src.BodyReady()
 			if err != nil {
 				return total, err
 			}
@@ -41,16 +41,6 @@ func CopyBody(dst, src *Conn, flushEach bool) (int64, error) {
 			return total, dst.Flush()
 		}
 	}
-}
-
-// bodyReady reports whether NextBody will return without waiting.
-func (c *Conn) bodyReady() (bool, error) {
-	if len(c.in.view) == 0 {
-		if err := c.decode(); err != nil {
-			return false, err
-		}
-	}
-	return c.in.done || len(c.in.view) > 0, nil
 }
 
 func (c *Conn) trailerIf(done bool) []abi.Pair {
