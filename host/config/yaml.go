@@ -7,6 +7,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -14,9 +15,10 @@ import (
 // Bounds on one YAML file, against aliases that multiply and nesting that
 // exhausts the stack. A chain of a thousand filters stays far below them.
 const (
-	maxYAMLBytes  = 4 << 20
+	maxYAMLBytes  = 1 << 20
 	maxYAMLValues = 200_000
 	maxYAMLDepth  = 64
+	maxYAMLInLine = 256 // marks that open a level in a line: - ? ! &
 )
 
 // kind is what a value is, in the words of an error message.
@@ -74,10 +76,6 @@ type yamlReader struct {
 // for an empty file.
 func parseYAML(file string, content []byte, report func(pos Position, message, hint string)) (root *value) {
 	r := &yamlReader{file: file, report: report, anchors: map[string]*value{}}
-	if len(content) > maxYAMLBytes {
-		report(Position{File: file}, fmt.Sprintf("the file has %d bytes, more than the %d that a configuration may have", len(content), maxYAMLBytes), "")
-		return nil
-	}
 	text := strings.TrimPrefix(string(content), "\ufeff")
 
 	// The parser is not ours, and a configuration that somebody is just typing
@@ -88,7 +86,11 @@ func parseYAML(file string, content []byte, report func(pos Position, message, h
 			root = nil
 		}
 	}()
-	parsed, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(text)
+	if !r.shallow(tokens) {
+		return nil
+	}
+	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntaxError(err)
 		return nil
@@ -104,6 +106,31 @@ func parseYAML(file string, content []byte, report func(pos Position, message, h
 		root = r.value(doc.Body, 0)
 	}
 	return root
+}
+
+// shallow reports what nests so deeply that the parser, which recurses, would
+// exhaust the stack. Go cannot recover from that. Levels made by indentation need
+// no check: a file is too short for many.
+func (r *yamlReader) shallow(tokens token.Tokens) bool {
+	flow, line, inLine := 0, 0, 0
+	for _, tk := range tokens {
+		if tk.Position.Line != line {
+			line, inLine = tk.Position.Line, 0
+		}
+		switch tk.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			inLine++
+		}
+		if flow > maxYAMLDepth || inLine > maxYAMLInLine {
+			r.report(r.position(tk), fmt.Sprintf("more than %d levels", maxYAMLDepth), "")
+			return false
+		}
+	}
+	return true
 }
 
 func (r *yamlReader) syntaxError(err error) {
@@ -175,7 +202,7 @@ func (r *yamlReader) value(node ast.Node, depth int) *value {
 		v.kind = kindMap
 		r.entries(v, []*ast.MappingValueNode{n}, depth)
 	case *ast.AnchorNode:
-		v = r.value(n.Value, depth)
+		v = r.value(n.Value, depth+1)
 		r.anchors[n.Name.GetToken().Value] = v
 	case *ast.AliasNode:
 		return r.alias(n, v)
@@ -227,7 +254,7 @@ func (r *yamlReader) tagged(n *ast.TagNode, v *value, depth int) *value {
 		r.report(v.pos, "the tag "+tag+" has no value", "")
 		return v
 	}
-	tagged := r.value(n.Value, depth)
+	tagged := r.value(n.Value, depth+1)
 	want := map[string]kind{
 		"!!str": kindString, "!!int": kindNumber, "!!float": kindNumber,
 		"!!bool": kindBool, "!!null": kindNull, "!!seq": kindList, "!!map": kindMap,
