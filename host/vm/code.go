@@ -1,0 +1,235 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// code is compiled code, shared by the modules and instances made of the same
+// bytes.
+type code struct {
+	engine *Engine
+	digest string
+	size   int
+	refs   int // guarded by engine.mu
+
+	ready chan struct{} // closed when what follows is set, once and for all
+	err   error
+
+	compiled wazero.CompiledModule
+	closers  []api.Closer // of the host modules
+	// context carries the import resolver that instances are made with.
+	context context.Context
+	exports map[string]export
+	names   []string // of exports, sorted
+	imports []string // "module.name", sorted
+	start   string   // the export that stands for the start section
+}
+
+// export is the shape of an exported function: it takes so many i32 and gives
+// so many, none or one.
+type export struct {
+	params, results int
+	callable        bool // its types are those of a callback
+}
+
+// release drops a reference; the last one frees the code.
+func (c *code) release() {
+	e := c.engine
+	e.mu.Lock()
+	c.refs--
+	last := c.refs == 0
+	if last && e.codes[c.digest] == c {
+		delete(e.codes, c.digest)
+	}
+	e.mu.Unlock()
+	if last {
+		c.free()
+	}
+}
+
+// free closes what compile made. Closing a host module or compiled code cannot
+// fail.
+func (c *code) free() {
+	ctx := context.Background()
+	for _, closer := range slices.Backward(c.closers) {
+		_ = closer.Close(ctx)
+	}
+	if c.compiled != nil {
+		_ = c.compiled.Close(ctx)
+	}
+}
+
+func (c *code) compile(ctx context.Context, source []byte) (err error) {
+	// The source may be hostile. A bug in the compiler must cost this module
+	// and not the gateway.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the WebAssembly compiler failed: %v", r)
+		}
+	}()
+	if err := preamble(source); err != nil {
+		return err
+	}
+	outline, scanErr := scan(source)
+	if scanErr == nil {
+		if need := outline.pages * pageSize; need > c.engine.limit {
+			return &MemoryError{Need: need, Limit: c.engine.limit}
+		}
+		source = outline.code
+	}
+	compiled, err := c.engine.runtime.CompileModule(workers(ctx), source)
+	if err != nil {
+		return fmt.Errorf("invalid module: %w", err)
+	}
+	c.compiled = compiled
+	if scanErr != nil {
+		return fmt.Errorf("invalid module: %w", scanErr)
+	}
+	if !outline.memory && len(compiled.ImportedFunctions()) > 0 {
+		return ErrNoMemory
+	}
+	c.start = outline.start
+	if err := c.readExports(outline.lent); err != nil {
+		return err
+	}
+	return c.resolve(ctx, outline.missing)
+}
+
+// readExports keeps the shapes of the exported functions. A function that the
+// module imports and exports again is not one of them: called from outside, it
+// would run without a memory.
+func (c *code) readExports(lent map[string]bool) error {
+	c.exports = make(map[string]export)
+	for name, def := range c.compiled.ExportedFunctions() {
+		if lent[name] {
+			continue
+		}
+		params, results := def.ParamTypes(), def.ResultTypes()
+		e := export{params: len(params), results: len(results)}
+		e.callable = len(params) <= maxArgs && len(results) <= 1 && onlyI32(params) && onlyI32(results)
+		if !e.callable && (strings.HasPrefix(name, "proxy_on_") || entryPoints[name] || name == c.start) {
+			return &ExportError{Name: name, Signature: signature(params, results)}
+		}
+		c.exports[name] = e
+		if name != c.start {
+			c.names = append(c.names, name)
+		}
+	}
+	slices.Sort(c.names)
+	return nil
+}
+
+// entryPoints are the exports beside callbacks that a host calls.
+var entryPoints = map[string]bool{
+	"_initialize": true, "_start": true, "main": true, "__main_void": true,
+	"malloc": true, "proxy_validate_configuration": true,
+}
+
+func onlyI32(types []api.ValueType) bool {
+	return !slices.ContainsFunc(types, func(t api.ValueType) bool { return t != api.ValueTypeI32 })
+}
+
+// resolve finds what the module imports. For each module name other than WASI's
+// it makes a host module with the very types that the guest declares: SDKs do
+// not agree on them.
+func (c *code) resolve(ctx context.Context, missing []*MissingImportError) error {
+	var errs []error
+	for _, m := range missing {
+		errs = append(errs, m)
+	}
+	wasi := c.engine.wasi.ExportedFunctionDefinitions()
+	hosts := make(map[string]*host)
+	for _, def := range c.compiled.ImportedFunctions() {
+		module, name, _ := def.Import()
+		c.imports = append(c.imports, module+"."+name)
+		ok := false
+		if isWASI(module) {
+			ok = provides(wasi, name, def)
+		} else {
+			h := hosts[module]
+			if h == nil {
+				h = &host{functions: make(map[string]string)}
+				h.builder = c.engine.runtime.NewHostModuleBuilder(hostName(module))
+				hosts[module] = h
+			}
+			ok = h.add(c.engine.link, module, name, def)
+		}
+		if !ok {
+			errs = append(errs, &MissingImportError{module, name, signature(def.ParamTypes(), def.ResultTypes())})
+		}
+	}
+	slices.Sort(c.imports)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	modules := make(map[string]api.Module, len(hosts)+2)
+	for name, h := range hosts {
+		module, err := c.instantiateHost(ctx, h)
+		if err != nil {
+			return fmt.Errorf("make the module %q: %w", name, err)
+		}
+		modules[name] = module
+	}
+	for _, name := range wasiNames {
+		modules[name] = c.engine.wasi
+	}
+	// It outlives ctx: instances are made of it later.
+	c.context = experimental.WithImportResolver(context.Background(), func(name string) api.Module {
+		return modules[name]
+	})
+	return nil
+}
+
+func (c *code) instantiateHost(ctx context.Context, h *host) (api.Module, error) {
+	compiled, err := h.builder.Compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.closers = append(c.closers, compiled)
+	// Without a name, so that any number of them can exist.
+	module, err := c.engine.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+	if err != nil {
+		return nil, err
+	}
+	c.closers = append(c.closers, module)
+	return module, nil
+}
+
+// host is a host module in the making.
+type host struct {
+	builder   wazero.HostModuleBuilder
+	functions map[string]string // name to signature
+}
+
+// add provides a function, unless it is unknown or was imported before with
+// another type: a host module has one function of a name.
+func (h *host) add(link LinkFunc, module, name string, def api.FunctionDefinition) bool {
+	params, results := def.ParamTypes(), def.ResultTypes()
+	sig := signature(params, results)
+	if before, ok := h.functions[name]; ok {
+		return before == sig
+	}
+	fn, ok := link(module, name, params, results)
+	if !ok {
+		return false
+	}
+	h.functions[name] = sig
+	h.builder.NewFunctionBuilder().WithGoModuleFunction(fn, params, results).Export(name)
+	return true
+}
+
+// hostName is a module's name for stack traces; wazero wants one.
+func hostName(module string) string {
+	if module == "" {
+		return "host"
+	}
+	return module
+}

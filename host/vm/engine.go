@@ -1,0 +1,151 @@
+package vm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// DefaultMemoryLimit is the memory of an instance when Options do not say.
+const DefaultMemoryLimit = 64 << 20
+
+// Options say how an Engine runs guests. The zero value is usable.
+type Options struct {
+	// MemoryLimit bounds the memory of one instance, in bytes, rounded down to
+	// pages of 64 KiB, at least one. 0 means DefaultMemoryLimit.
+	MemoryLimit uint64
+	// CacheDir keeps compiled code from one run to the next. The files are
+	// machine code that is run as it is found: nobody else may write there. It is
+	// made when missing, with mode 0700. "" keeps compiled code in memory only.
+	CacheDir string
+	// Link provides what modules import beside WASI. Nil provides nothing.
+	Link LinkFunc
+}
+
+// A LinkFunc finds the function behind an import. Params and results are the
+// types that the module declares; a function that cannot be served with these is
+// not found.
+type LinkFunc func(module, name string, params, results []api.ValueType) (fn api.GoModuleFunc, ok bool)
+
+// An Engine compiles modules. It is safe for concurrent use.
+type Engine struct {
+	link    LinkFunc
+	limit   uint64 // bytes
+	runtime wazero.Runtime
+	cache   wazero.CompilationCache // nil without CacheDir
+	wasi    api.Module
+	config  wazero.ModuleConfig // what every instance has in common
+	watch   *watchdog
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	codes  map[string]*code // by digest
+}
+
+// NewEngine returns an engine without modules. Close frees it.
+func NewEngine(ctx context.Context, options Options) (*Engine, error) {
+	limit := options.MemoryLimit
+	if limit == 0 {
+		limit = DefaultMemoryLimit
+	}
+	pages := min(max(limit/pageSize, 1), 1<<16)
+	e := &Engine{
+		link:  options.Link,
+		limit: pages * pageSize,
+		codes: make(map[string]*code),
+	}
+	if e.link == nil {
+		e.link = func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return nil, false }
+	}
+	config := wazero.NewRuntimeConfig().
+		WithCloseOnContextDone(true).
+		WithMemoryLimitPages(uint32(pages))
+	if options.CacheDir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(options.CacheDir)
+		if err != nil {
+			return nil, fmt.Errorf("open the cache of compiled modules: %w", err)
+		}
+		e.cache = cache
+		config = config.WithCompilationCache(cache)
+	}
+	e.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	wasi, err := newWASI(ctx, e.runtime)
+	if err != nil {
+		_ = e.runtime.Close(ctx)
+		return nil, fmt.Errorf("make WASI: %w", err)
+	}
+	e.wasi = wasi
+	e.config = instanceConfig()
+	e.watch = newWatchdog()
+	return e, nil
+}
+
+// MemoryLimit is the memory that an instance may have, in bytes.
+func (e *Engine) MemoryLimit() uint64 { return e.limit }
+
+// Close frees everything, modules and instances included. Nothing of the engine
+// may be running or be used after it.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	e.mu.Unlock()
+	e.watch.close()
+	err := e.runtime.Close(ctx)
+	if e.cache != nil {
+		if closeErr := e.cache.Close(ctx); err == nil {
+			err = closeErr
+		}
+	}
+	return err
+}
+
+// Compile checks and compiles code. Code that is compiled already is not
+// compiled again: the Module shares it, and the last one that is closed, with
+// its instances, frees it. The name is for errors only.
+//
+// Errors to expect are ErrNotWasm, ErrComponent, ErrNoMemory,
+// *MissingImportError, *MemoryError, *ExportError, and others for code that is
+// not valid.
+func (e *Engine) Compile(ctx context.Context, name string, source []byte) (*Module, error) {
+	sum := sha256.Sum256(source)
+	digest := hex.EncodeToString(sum[:])
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c, found := e.codes[digest]
+	if !found {
+		c = &code{engine: e, digest: digest, size: len(source), ready: make(chan struct{})}
+		e.codes[digest] = c
+	}
+	c.refs++
+	e.mu.Unlock()
+	if !found {
+		c.err = c.compile(ctx, source)
+		close(c.ready)
+	}
+	<-c.ready
+	if c.err != nil {
+		c.release()
+		return nil, fmt.Errorf("compile %s: %w", name, c.err)
+	}
+	return &Module{code: c, name: name}, nil
+}
+
+// workers is how many goroutines compile one module: half of the processors, so
+// that streams go on being served meanwhile.
+func workers(ctx context.Context) context.Context {
+	return experimental.WithCompilationWorkers(ctx, max(1, runtime.GOMAXPROCS(0)/2))
+}

@@ -1,0 +1,126 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// maxArgs is how many arguments an exported function can be called with. The
+// longest list of the ABI has five.
+const maxArgs = 8
+
+// A Func is an exported function of one instance. It is looked up once and kept:
+// finding one by its name costs microseconds.
+type Func struct {
+	instance *Instance
+	name     string
+	params   int
+	results  int
+	// fn is made at the first call: it carries a stack of 10 KiB, and most
+	// exports of most instances are never called.
+	fn      api.Function
+	running bool
+	stack   [maxArgs]uint64
+}
+
+// Func returns an exported function, or nil when there is none of that name, or
+// none that takes and gives nothing but i32 values.
+func (i *Instance) Func(name string) *Func {
+	if f, ok := i.funcs[name]; ok {
+		return f
+	}
+	shape, ok := i.code.exports[name]
+	if !ok || !shape.callable || i.closed {
+		return nil
+	}
+	f := &Func{instance: i, name: name, params: shape.params, results: shape.results}
+	i.funcs[name] = f
+	return f
+}
+
+// Name is the name of the export.
+func (f *Func) Name() string { return f.name }
+
+// Call calls the function. Arguments are i32 values; the result is one, or 0
+// when the function has none. It allocates nothing.
+//
+// A *TrapError means that the guest trapped and the instance is poisoned. Other
+// errors, for a wrong number of arguments or an instance that is poisoned or
+// closed, mean that nothing ran.
+func (f *Func) Call(args ...uint64) (uint64, error) {
+	if len(args) != f.params {
+		return 0, fmt.Errorf("%s takes %d arguments, not %d", f.name, f.params, len(args))
+	}
+	if f.running {
+		return 0, errReentered
+	}
+	copy(f.stack[:], args)
+	if err := f.enter(false); err != nil {
+		return 0, err
+	}
+	if f.results == 0 {
+		return 0, nil
+	}
+	return uint64(uint32(f.stack[0])), nil // TinyGo leaves garbage above
+}
+
+// enter runs the function on its stack.
+func (f *Func) enter(start bool) error {
+	i := f.instance
+	switch {
+	case i.closed:
+		return ErrClosed
+	case i.poisoned.Load():
+		return ErrPoisoned
+	case f.running:
+		return errReentered
+	case f.fn == nil:
+		f.fn = i.module.ExportedFunction(f.name)
+	}
+	outermost := i.depth == 0
+	if outermost {
+		i.watch.begin(i)
+	}
+	i.depth++
+	f.running = true
+	err := f.fn.CallWithStack(i.context, f.stack[:])
+	f.running = false
+	i.depth--
+	if !outermost {
+		if err != nil {
+			i.poison(f, err)
+			return i.trap
+		}
+		return nil
+	}
+	inTime := i.watch.end(i)
+	if len(i.stdout.line)+len(i.stderr.line) > 0 {
+		i.flush()
+	}
+	switch {
+	case !inTime:
+		i.poison(f, context.DeadlineExceeded)
+		i.trap.Timeout = true
+		i.trap.Reason = fmt.Sprintf("ran longer than %v", time.Duration(i.timeout.Load()))
+		return i.trap
+	case i.trap != nil: // a call inside of this one trapped
+		return i.trap
+	case start && err != nil && exitedWithZero(err):
+		return errExitZero
+	case err != nil:
+		i.poison(f, err)
+		return i.trap
+	}
+	return nil
+}
+
+// poison ends the life of the instance. The first trap is the one to tell about.
+func (i *Instance) poison(f *Func, err error) {
+	if i.trap == nil {
+		i.trap = newTrapError(i.name, f.name, err)
+	}
+	i.poisoned.Store(true)
+}

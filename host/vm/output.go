@@ -1,0 +1,41 @@
+package vm
+
+import (
+	"bytes"
+	"io"
+)
+
+// maxLine is the longest line that a guest can print; longer ones are handed on
+// in pieces.
+const maxLine = 8 << 10
+
+// lineWriter hands what a guest prints to a writer line by line, without the
+// line's end. Empty lines are dropped.
+type lineWriter struct {
+	to   io.Writer
+	line []byte
+}
+
+// Write never fails: what becomes of its output is not the guest's business.
+func (w *lineWriter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte{'\n'})
+		if room := maxLine - len(w.line); len(line) > room {
+			line, after, whole = rest[:room], rest[room:], true
+		}
+		w.line = append(w.line, line...)
+		if whole {
+			w.flush()
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+// flush hands on a line that has no end yet.
+func (w *lineWriter) flush() {
+	if len(w.line) > 0 {
+		_, _ = w.to.Write(w.line)
+		w.line = w.line[:0]
+	}
+}

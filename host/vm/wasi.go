@@ -1,0 +1,78 @@
+package vm
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// wasiNames are the two names under which guests import WASI. Old toolchains
+// say wasi_unstable.
+var wasiNames = []string{"wasi_snapshot_preview1", "wasi_unstable"}
+
+func isWASI(module string) bool { return slices.Contains(wasiNames, module) }
+
+// newWASI makes the functions of WASI: wazero's, with two of our own. Guests are
+// given clocks, randomness and two writers, and no files, arguments or
+// environment.
+func newWASI(ctx context.Context, runtime wazero.Runtime) (api.Module, error) {
+	i32 := api.ValueTypeI32
+	builder := runtime.NewHostModuleBuilder(wasiNames[0])
+	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(builder)
+	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(procExit), []api.ValueType{i32}, nil).Export("proc_exit")
+	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(randomGet), []api.ValueType{i32, i32}, []api.ValueType{i32}).Export("random_get")
+	compiled, err := builder.Compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+}
+
+// procExit ends the call. wazero's own closes the module as well, and every later
+// callback would fail: TinyGo since 0.35 ends _start with proc_exit(0).
+func procExit(_ context.Context, _ api.Module, stack []uint64) {
+	panic(sys.NewExitError(uint32(stack[0])))
+}
+
+// randomGet fills guest memory with random bytes, at most maxRandom at once: a
+// host function cannot be interrupted.
+func randomGet(_ context.Context, module api.Module, stack []uint64) {
+	const (
+		maxRandom = 64 << 10
+		eFault    = 21
+		eInval    = 28
+	)
+	ptr, size := uint32(stack[0]), uint32(stack[1])
+	stack[0] = 0
+	if size > maxRandom {
+		stack[0] = eInval
+		return
+	}
+	view, ok := module.Memory().Read(ptr, size)
+	if !ok {
+		stack[0] = eFault
+		return
+	}
+	_, _ = rand.Read(view) // never fails
+}
+
+// provides tells whether a host module has the function with the type that the
+// module declares.
+func provides(have map[string]api.FunctionDefinition, name string, want api.FunctionDefinition) bool {
+	def, ok := have[name]
+	return ok && slices.Equal(def.ParamTypes(), want.ParamTypes()) && slices.Equal(def.ResultTypes(), want.ResultTypes())
+}
+
+// instanceConfig is what instances have in common.
+func instanceConfig() wazero.ModuleConfig {
+	return wazero.NewModuleConfig().
+		WithName("").         // any number of instances
+		WithStartFunctions(). // Start calls them
+		WithSysWalltime().
+		WithSysNanotime()
+}
