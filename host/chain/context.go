@@ -1,0 +1,124 @@
+package chain
+
+import (
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// This file is what a filter's host calls may do with its stream, and when:
+// the legality matrix of ABI.md 2.6. Outside of a callback of this stream
+// (stage 0: a tick that made it the effective context) nothing is shown; only
+// continue_stream and close_stream work.
+
+// SetStage implements plugin.State.
+func (f *filterStream) SetStage(stage plugin.Stages) { f.stage = stage }
+
+// ContextID is the guest's id of the context, for its log lines.
+func (f *filterStream) ContextID() uint32 { return f.guest.ID() }
+
+// HeaderMap implements hostcall.Context.
+func (f *filterStream) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
+	if !t.Valid() {
+		return nil, abi.StatusBadArgument
+	}
+	s := f.stream
+	switch {
+	case f.stage == 0:
+	case t == abi.MapTypeHTTPRequestHeaders:
+		writable := f.stage == plugin.RequestHeaders || f.stage == plugin.RequestBody && !s.request.sent
+		if !write || writable {
+			return &s.request.fields, abi.StatusOK
+		}
+	case t == abi.MapTypeHTTPResponseHeaders && f.stage&(plugin.ResponseHeaders|plugin.ResponseBody|plugin.Log) != 0:
+		writable := f.stage == plugin.ResponseHeaders || f.stage == plugin.ResponseBody && !s.response.sent
+		if !write || writable {
+			return &s.response.fields, abi.StatusOK
+		}
+	}
+	if write {
+		return nil, abi.StatusBadArgument
+	}
+	return nil, abi.StatusNotFound
+}
+
+// Buffer implements hostcall.Context.
+func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.Status) {
+	if !t.Valid() {
+		return nil, abi.StatusBadArgument
+	}
+	switch {
+	case t == abi.BufferTypeHTTPRequestBody && f.stage == plugin.RequestBody:
+		return &f.bodies[0].buffer, abi.StatusOK
+	case t == abi.BufferTypeHTTPResponseBody && f.stage == plugin.ResponseBody:
+		return &f.bodies[1].buffer, abi.StatusOK
+	case write:
+		return nil, abi.StatusBadArgument
+	}
+	return nil, abi.StatusNotFound
+}
+
+// BufferLimit implements hostcall.Context.
+func (f *filterStream) BufferLimit() int { return f.stream.chain.BodyLimit }
+
+// SendLocalResponse implements hostcall.Context. The first one counts.
+func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
+	s := f.stream
+	if f.stage == 0 || f.stage == plugin.Log || s.local != nil {
+		return abi.StatusBadArgument
+	}
+	if f.stage == plugin.ResponseBody && s.response.sent {
+		// The head is out: what is left of the response is cut, which the
+		// client must be able to tell from its end.
+		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + string(r.Body)}
+		s.local = &Local{Status: int(r.StatusCode), Abort: true, from: -1}
+		return abi.StatusOK
+	}
+	return s.filterAnswer(f, r)
+}
+
+// ContinueStream implements hostcall.Context. It may come from any goroutine
+// that holds the instance's lock.
+func (f *filterStream) ContinueStream(t abi.StreamType) abi.Status {
+	switch t {
+	case abi.StreamTypeHTTPRequest:
+		f.resumed[0].Store(true)
+		wake(f.stream.request.wake)
+	case abi.StreamTypeHTTPResponse:
+		f.resumed[1].Store(true)
+		wake(f.stream.response.wake)
+	case abi.StreamTypeDownstream, abi.StreamTypeUpstream:
+		return abi.StatusUnimplemented
+	default:
+		return abi.StatusBadArgument
+	}
+	return abi.StatusOK
+}
+
+// CloseStream implements hostcall.Context: the stream is cut as soon as the
+// chain comes to it, whichever half was named.
+func (f *filterStream) CloseStream(t abi.StreamType) abi.Status {
+	switch t {
+	case abi.StreamTypeHTTPRequest, abi.StreamTypeHTTPResponse:
+		f.closed.Store(true)
+		wake(f.stream.request.wake)
+		wake(f.stream.response.wake)
+		return abi.StatusOK
+	case abi.StreamTypeDownstream, abi.StreamTypeUpstream:
+		return abi.StatusUnimplemented
+	default:
+		return abi.StatusBadArgument
+	}
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// ContextDone implements hostcall.Context.
+func (f *filterStream) ContextDone() abi.Status { return f.guest.FinishPending() }
+
+// SetTickPeriod implements hostcall.Context: ticks belong to roots.
+func (f *filterStream) SetTickPeriod(uint32) abi.Status { return abi.StatusBadArgument }

@@ -1,0 +1,20 @@
+// Package chain takes a stream (one request and its response) through the
+// filters of a chain.
+//
+// The request passes the filters in their order, the response in the reverse
+// order:
+//
+//	client ─► filter 1 ─► filter 2 ─► … ─► filter n ─► engine
+//	client ◄─ filter 1 ◄─ filter 2 ◄─ … ◄─ filter n ◄─ engine
+//
+// A filter sees a request's head before its body, and the head reaches the next
+// filter only when this one has let go of the first byte of the body, or of the
+// head where it does not want the body. So a filter may change the head while
+// it reads the body, and the filters behind it, and the engine, see the head as
+// it was left: no filter is passed by something that it did not judge. The same
+// holds for the responses of unary operations. The head of a streaming response
+// goes out at once, because clients wait for it (`docker run` does, on /wait).
+//
+// A Stream is driven by the gateway's handler, which owns the connections; it
+// reads and writes none itself.
+package chain

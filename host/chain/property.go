@@ -1,0 +1,132 @@
+package chain
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// attributes are the properties of a stream that a filter can read, by their
+// NUL-separated path. Strings are raw bytes and numbers eight bytes, little
+// endian, as Envoy gives them.
+var attributes = map[string]func(*Stream) ([]byte, bool){
+	"docker\x00operation":        func(s *Stream) ([]byte, bool) { return text(string(s.call.Operation)) },
+	"docker\x00api_version":      func(s *Stream) ([]byte, bool) { return text(s.call.APIVersion) },
+	"docker\x00transport":        func(s *Stream) ([]byte, bool) { return text(s.call.Transport.String()) },
+	"docker\x00path":             func(s *Stream) ([]byte, bool) { return text(s.call.RoutePath) },
+	"docker\x00resource\x00kind": func(s *Stream) ([]byte, bool) { return text(s.call.ResourceKind) },
+	"docker\x00resource\x00id":   func(s *Stream) ([]byte, bool) { return text(s.call.ResourceID) },
+	"request\x00id":              func(s *Stream) ([]byte, bool) { return text(s.info.RequestID) },
+	"request\x00path":            func(s *Stream) ([]byte, bool) { return text(s.call.Target()) },
+	"request\x00url_path":        func(s *Stream) ([]byte, bool) { return text(s.call.Path) },
+	"request\x00query":           func(s *Stream) ([]byte, bool) { return text(s.call.Query) },
+	"request\x00method":          func(s *Stream) ([]byte, bool) { return text(s.method) },
+	"request\x00scheme":          func(*Stream) ([]byte, bool) { return text("http") },
+	"request\x00protocol":        func(s *Stream) ([]byte, bool) { return text(s.info.Protocol) },
+	"request\x00host":            func(s *Stream) ([]byte, bool) { return text(s.Authority()) },
+	"request\x00headers":         func(s *Stream) ([]byte, bool) { return s.request.fields.AppendEncoded(nil), true },
+	"response\x00headers":        func(s *Stream) ([]byte, bool) { return s.response.fields.AppendEncoded(nil), true },
+	"response\x00code":           responseCode,
+}
+
+func text(s string) ([]byte, bool) { return []byte(s), true }
+
+func responseCode(s *Stream) ([]byte, bool) {
+	status, ok := s.response.fields.Get(":status")
+	if !ok {
+		return nil, false
+	}
+	code, err := strconv.ParseUint(status, 10, 16)
+	if err != nil {
+		return nil, false
+	}
+	return []byte{byte(code), byte(code >> 8), 0, 0, 0, 0, 0, 0}, true
+}
+
+const (
+	requestHeaderPrefix  = "request\x00headers\x00"
+	responseHeaderPrefix = "response\x00headers\x00"
+
+	// skipRequestBody and skipResponseBody are our hints: a filter that sets
+	// them to "skip" is not called with that body of this stream.
+	skipRequestBody  = "sluice\x00request_body"
+	skipResponseBody = "sluice\x00response_body"
+
+	maxValues     = 256
+	maxValueBytes = 64 << 10
+)
+
+// Property implements hostcall.Context.
+func (f *filterStream) Property(path string) ([]byte, abi.Status) {
+	if value, ok := f.filter.Plugin.Property(path); ok {
+		return value, abi.StatusOK
+	}
+	if f.stage == 0 {
+		return nil, abi.StatusNotFound
+	}
+	s := f.stream
+	if get, ok := attributes[path]; ok {
+		return found(get(s))
+	}
+	if name, ok := strings.CutPrefix(path, requestHeaderPrefix); ok {
+		return header(&s.request.fields, name)
+	}
+	if name, ok := strings.CutPrefix(path, responseHeaderPrefix); ok {
+		return header(&s.response.fields, name)
+	}
+	if value, ok := s.info.Connection[path]; ok {
+		return []byte(value), abi.StatusOK
+	}
+	value, ok := s.values[path]
+	return found(value, ok)
+}
+
+func found(value []byte, ok bool) ([]byte, abi.Status) {
+	if !ok {
+		return nil, abi.StatusNotFound
+	}
+	return value, abi.StatusOK
+}
+
+func header(m *abi.HeaderMap, name string) ([]byte, abi.Status) {
+	value, ok := m.Get(name)
+	return found([]byte(value), ok)
+}
+
+// SetProperty implements hostcall.Context: what a filter sets is seen by all
+// filters of the chain for the life of the stream. It never changes an
+// attribute, which is looked up first.
+func (f *filterStream) SetProperty(path string, value []byte) abi.Status {
+	if f.stage == 0 || f.stage == plugin.Log {
+		return abi.StatusBadArgument
+	}
+	switch path {
+	case skipRequestBody:
+		f.setSkip(plugin.RequestBody, value)
+		return abi.StatusOK
+	case skipResponseBody:
+		f.setSkip(plugin.ResponseBody, value)
+		return abi.StatusOK
+	}
+	s := f.stream
+	if _, known := s.values[path]; !known && len(s.values) >= maxValues || len(path)+len(value) > maxValueBytes {
+		return abi.StatusBadArgument
+	}
+	if s.values == nil {
+		s.values = make(map[string][]byte)
+	}
+	s.values[path] = append([]byte(nil), value...)
+	return abi.StatusOK
+}
+
+// setSkip takes the hint. It is the filter's own word about itself, and can be
+// taken back while the body has not come to it.
+func (f *filterStream) setSkip(body plugin.Stages, value []byte) {
+	if string(value) == "skip" {
+		f.skip |= body
+	} else {
+		f.skip &^= body
+	}
+}

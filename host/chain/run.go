@@ -1,0 +1,311 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// run takes a piece of a message through the filters of its direction: the
+// head (isBody false, no data) or a chunk of the body. Filters that the head
+// has not reached yet get it first. It returns what the last filter let go of,
+// and false when something is held back or s.local is set.
+func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out []byte, ready bool) {
+	if s.local != nil && d == &s.request {
+		return nil, false // answered meanwhile, by the other direction
+	}
+	for i := d.first; i != d.end; i += d.step {
+		f := &s.filters[i]
+		if i == d.next {
+			ended := endOfStream && len(data) == 0
+			if !s.headerStage(d, f, ended) {
+				return nil, false
+			}
+			d.next += d.step
+			if ended {
+				continue // it was told that there is no body
+			}
+			if !isBody && d.hold && f.wants(d.body) {
+				return nil, false
+			}
+		}
+		if !isBody || !f.wants(d.body) || len(data) == 0 && !endOfStream {
+			continue
+		}
+		if data, ready = s.bodyStage(d, f, data, endOfStream); !ready {
+			return nil, false
+		}
+	}
+	if !d.sent && d.fields.Modified() {
+		// What goes on the wire must not be able to end a line or a head.
+		if bad := abi.CheckFields(d.fields.Pairs()); bad != "" {
+			s.gatewayAnswer(VerdictFail, nil, 500, fmt.Sprintf("a filter made the %s invalid: %s", d.name(), bad), bad)
+			return nil, false
+		}
+	}
+	d.sent = true
+	return data, true
+}
+
+// headerStage calls one filter with the head. False means that s.local is set.
+func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bool {
+	if d.step > 0 {
+		if f.filter.Match.matches(s.method, &s.call) {
+			if !s.enlist(f) {
+				return f.state == bypassed
+			}
+		} else {
+			f.state = notMatched
+		}
+	}
+	if !f.wants(d.headers) {
+		return true
+	}
+	if d.step < 0 {
+		f.answered = true
+	}
+	way := f.way(d)
+	f.resumed[way].Store(false)
+	action, err := s.callHeaders(d, f, endOfStream)
+	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && !errors.Is(err, context.Canceled) {
+		// Once more, on an instance that has not seen this request.
+		f.state = notReached
+		if !s.enlist(f) {
+			return f.state == bypassed
+		}
+		action, err = s.callHeaders(d, f, endOfStream)
+	}
+	if err != nil {
+		return s.fail(f, err)
+	}
+	if s.stopped(d, f) {
+		return false
+	}
+	if holdsHead(action) && !s.await(d, f) {
+		return false
+	}
+	return s.reclassify(d, f)
+}
+
+func (s *Stream) callHeaders(d *direction, f *filterStream, endOfStream bool) (abi.Action, error) {
+	if d.step > 0 {
+		return f.guest.RequestHeaders(d.fields.Len(), endOfStream)
+	}
+	return f.guest.ResponseHeaders(d.fields.Len(), endOfStream)
+}
+
+// enlist gives the filter its context. False means that it could not be asked,
+// and that its policy has been applied.
+func (s *Stream) enlist(f *filterStream) bool {
+	if err := f.filter.Plugin.Open(s.ctx, &f.guest, f); err != nil {
+		s.fail(f, err)
+		return false
+	}
+	f.state = open
+	return true
+}
+
+// holdsHead tells whether the action of a header stage stops the stream. The
+// ABI knows Continue and Pause; C++ and AssemblyScript guests return Envoy's
+// wider values too: 2 goes on, 3 and 4 hold, and what nobody knows holds.
+func holdsHead(action abi.Action) bool { return action != abi.ActionContinue && action != 2 }
+
+// bodyStage calls one filter with what there is of the body. It returns what
+// the filter let go of, and false when it holds everything back or s.local is
+// set.
+func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStream bool) ([]byte, bool) {
+	way := f.way(d)
+	held := &f.bodies[way]
+	b := &held.buffer
+	var prefix []byte // held so far, and set free by continue_stream since
+	if len(b.Bytes) > 0 && f.resumed[way].Swap(false) {
+		prefix = append(prefix, b.Bytes...)
+		b.Bytes = nil
+	}
+	if lent := len(b.Bytes) == 0; lent {
+		// The caller's chunk: capped, so that a guest that makes it longer
+		// copies it, and copied below when it is to be held.
+		b.Bytes, held.own = data[:len(data):len(data)], false
+	} else {
+		b.Bytes = append(b.Bytes, data...)
+	}
+	if len(b.Bytes) > s.chain.BodyLimit {
+		return nil, s.tooLarge(d, f)
+	}
+	f.resumed[way].Store(false)
+	var action abi.Action
+	var err error
+	if d.step > 0 {
+		action, err = f.guest.RequestBody(len(b.Bytes), endOfStream)
+	} else {
+		f.answered = true
+		action, err = f.guest.ResponseBody(len(b.Bytes), endOfStream)
+	}
+	switch {
+	case err != nil:
+		if !s.fail(f, err) {
+			return nil, false
+		}
+	case s.stopped(d, f):
+		return nil, false
+	case action == abi.ActionContinue:
+	case endOfStream:
+		if !s.await(d, f) {
+			return nil, false
+		}
+	default:
+		if !held.own {
+			held.store = append(held.store[:0], b.Bytes...)
+			b.Bytes, held.own = held.store, true
+		}
+		if len(prefix) == 0 {
+			return nil, false
+		}
+		return prefix, true
+	}
+	out := b.Bytes
+	if held.own {
+		held.store = out[:0] // grown meanwhile; out is read before it is used again
+	}
+	b.Bytes, held.own = nil, false
+	if len(prefix) > 0 {
+		out = append(prefix, out...)
+	}
+	if !d.sent && !s.reclassify(d, f) {
+		return nil, false
+	}
+	return out, true
+}
+
+// tooLarge refuses a body that one filter wants to see whole, or a chunk that it
+// made too large. The handler's chunks are never larger than the limit.
+func (s *Stream) tooLarge(d *direction, f *filterStream) bool {
+	message := fmt.Sprintf("the %s body is larger than limits.body (%d bytes), and filter %q asked to see it whole",
+		d.name(), s.chain.BodyLimit, f.name())
+	s.gatewayAnswer(VerdictDeny, f, d.limit, message, message)
+	return false
+}
+
+// stopped tells whether the filter ended the stream in the callback that just
+// returned.
+func (s *Stream) stopped(d *direction, f *filterStream) bool {
+	if f.closed.Load() {
+		s.abort(f)
+		return true
+	}
+	return s.local != nil
+}
+
+// await blocks while the filter holds the stream. False means that the stream
+// ended instead.
+func (s *Stream) await(d *direction, f *filterStream) bool {
+	way := f.way(d)
+	timer := time.NewTimer(s.chain.PauseLimit)
+	defer timer.Stop()
+	for {
+		if f.closed.Load() {
+			s.abort(f)
+			return false
+		}
+		if f.resumed[way].Swap(false) {
+			return true
+		}
+		s.mu.Unlock()
+		var err error
+		select {
+		case <-d.wake:
+		case <-timer.C:
+			err = fmt.Errorf("it held the %s for longer than limits.pause (%s)", d.name(), s.chain.PauseLimit)
+		case <-s.ctx.Done():
+			err = context.Cause(s.ctx)
+		}
+		s.mu.Lock()
+		if err != nil {
+			return s.fail(f, err)
+		}
+		if s.local != nil {
+			return false
+		}
+	}
+}
+
+// reclassify brings the stream's idea of the request up to date with what the
+// filter made of it, so that the filters behind it, and the engine, judge what
+// is really asked. False means that the request became unacceptable.
+func (s *Stream) reclassify(d *direction, f *filterStream) bool {
+	if d.step < 0 || !d.fields.Modified() {
+		return true
+	}
+	method, _ := d.fields.Get(":method")
+	target, _ := d.fields.Get(":path")
+	if method == s.method && target == s.call.Target() {
+		return true
+	}
+	if method == "" || target == "" || target[0] != '/' {
+		return s.refuseRewrite(f, "it removed :method or :path")
+	}
+	call, err := dockerapi.Classify(method, target)
+	if err != nil {
+		return s.refuseRewrite(f, err.Error())
+	}
+	if call.Transport != s.call.Transport {
+		// The connection's shape was settled with the client's request: an
+		// upgrade cannot come out of, or become, a plain call.
+		if call.Transport == dockerapi.Hijack || s.call.Transport == dockerapi.Hijack {
+			return s.refuseRewrite(f, fmt.Sprintf("%s cannot be rewritten to %s", s.call.Operation, call.Operation))
+		}
+	}
+	s.method, s.call = method, call
+	d.fields.Replace(":path", call.Target())
+	return true
+}
+
+func (s *Stream) refuseRewrite(f *filterStream, why string) bool {
+	s.gatewayAnswer(VerdictFail, f, 500,
+		fmt.Sprintf("filter %q rewrote the request into one that cannot be forwarded: %s", f.name(), why), why)
+	return false
+}
+
+// fail applies the filter's policy after it could not answer. True means that
+// the stream goes on without it; false that s.local is set.
+func (s *Stream) fail(f *filterStream, err error) bool {
+	if f.filter.OnFailure == Allow && s.ctx.Err() == nil {
+		f.state = bypassed
+		s.outcome.Filter, s.outcome.Reason = f.name(), "bypassed (on_failure: allow): "+err.Error()
+		return true
+	}
+	f.state = failed
+	s.gatewayAnswer(VerdictFail, f, 503,
+		fmt.Sprintf("filter %q failed, and a request that it did not judge is denied", f.name()), err.Error())
+	return false
+}
+
+// abort cuts the stream: the filter called close_stream.
+func (s *Stream) abort(f *filterStream) {
+	s.aborted = true
+	s.gatewayAnswer(VerdictDeny, f, 502, fmt.Sprintf("filter %q closed the stream", f.name()), "close_stream")
+}
+
+func (f *filterStream) name() string { return f.filter.Plugin.Name() }
+
+// way is the index of a direction in the pairs that a filterStream keeps.
+func (f *filterStream) way(d *direction) int {
+	if d.step > 0 {
+		return 0
+	}
+	return 1
+}
+
+func (d *direction) name() string {
+	if d.step > 0 {
+		return "request"
+	}
+	return "response"
+}
+
+var _ plugin.State = (*filterStream)(nil)

@@ -1,0 +1,318 @@
+package chain
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// Info is what is known of a stream before any filter saw it.
+type Info struct {
+	RequestID string
+	Method    string
+	Authority string // the Host field; may be empty
+	Protocol  string // "HTTP/1.1"
+	Call      dockerapi.Call
+	// Connection holds the properties of the client's connection, by their
+	// NUL-separated path: source.address, listener.address, peer.uid, ….
+	Connection map[string]string
+}
+
+// Verdict is how a stream was decided.
+type Verdict uint8
+
+// The verdicts.
+const (
+	VerdictAllow Verdict = iota
+	VerdictDeny          // a filter, or a limit of the gateway, refused it
+	VerdictFail          // a filter could not answer
+)
+
+// String is the verdict's name in logs.
+func (v Verdict) String() string {
+	switch v {
+	case VerdictAllow:
+		return "allow"
+	case VerdictDeny:
+		return "deny"
+	default:
+		return "fail"
+	}
+}
+
+// Outcome is what the log line of a stream says of its filters.
+type Outcome struct {
+	Verdict Verdict
+	Filter  string // the filter that decided, if one did
+	Reason  string // for the operator
+}
+
+// A Stream is one request and its response on their way through a chain.
+//
+// RequestHeaders, RequestBody, ResponseHeaders and ResponseBody may be called
+// from two goroutines, one for each direction. All four tell by Local that the
+// stream is not to go on but to be answered by the gateway.
+type Stream struct {
+	chain *Chain
+	ctx   context.Context
+	info  Info
+
+	// mu is held while a stage runs. What it guards is touched by host calls
+	// too, but those run inside of a stage of this stream: for any other
+	// moment a filterStream's stage is 0 and they are turned away.
+	mu       sync.Mutex
+	method   string
+	call     dockerapi.Call // of the request as it stands now
+	request  direction
+	response direction
+	filters  []filterStream
+	values   map[string][]byte // set_property, shared down the chain
+	local    *Local
+	outcome  Outcome
+	aborted  bool // close_stream: to be cut without an answer
+}
+
+// direction is one half of a stream.
+type direction struct {
+	body    plugin.Stages // the body stage of this direction
+	headers plugin.Stages
+	fields  abi.HeaderMap
+	first   int // where the direction begins
+	next    int // the filter whose header stage comes next
+	end     int // one past the last filter, in the direction of step
+	step    int // 1 for requests, -1 for responses
+	// hold keeps the head back until the body's first byte is let go.
+	hold bool
+	// ended is set when the head came with the end of the stream: no body.
+	ended bool
+	// sent is set once the head was handed to the handler: too late for changes.
+	sent bool
+	// limit is the status for a body that exceeds the limit.
+	limit int
+	// wake is signalled when a guest continues or closes the stream.
+	wake chan struct{}
+}
+
+// filterStream is one filter's part in a stream. It is the context that the
+// filter's host calls act upon.
+type filterStream struct {
+	stream *Stream
+	filter *Filter
+	index  int
+	guest  plugin.Stream
+	state  filterState
+	// stage is the stage whose callback runs, 0 when none does. It changes
+	// under the instance's lock only.
+	stage plugin.Stages
+
+	bodies   [2]heldBody // request, response
+	skip     plugin.Stages
+	answered bool           // its response-header stage has run
+	resumed  [2]atomic.Bool // continue_stream was called: request, response
+	closed   atomic.Bool    // close_stream was called
+}
+
+type filterState uint8
+
+const (
+	notReached filterState = iota // the request has not come to it
+	notMatched                    // not for this request
+	open                          // has a context
+	bypassed                      // failed, and its policy lets the stream go on
+	failed                        // failed: it is not called again
+)
+
+// heldBody is what a filter that paused has not let go of yet.
+type heldBody struct {
+	buffer abi.Buffer
+	store  []byte // backs the buffer when it outlives the caller's chunk
+	own    bool   // the buffer's bytes are ours, and no longer the caller's
+}
+
+// Open begins a stream. fields are the request's header fields, without Host
+// and without those that frame the message; they are copied. Close must be
+// called at its end.
+func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream {
+	s, _ := c.pool.Get().(*Stream)
+	if s == nil {
+		s = &Stream{chain: c, filters: make([]filterStream, len(c.Filters))}
+		for i := range s.filters {
+			f := &s.filters[i]
+			f.stream, f.filter, f.index = s, &c.Filters[i], i
+		}
+		s.request.wake = make(chan struct{}, 1)
+		s.response.wake = make(chan struct{}, 1)
+	}
+	s.ctx, s.info = ctx, info
+	s.method, s.call = info.Method, info.Call
+	n := len(c.Filters)
+	s.request = direction{
+		headers: plugin.RequestHeaders, body: plugin.RequestBody,
+		fields: s.request.fields, wake: s.request.wake,
+		first: 0, next: 0, end: n, step: 1, hold: true, limit: 413,
+	}
+	s.response = direction{
+		headers: plugin.ResponseHeaders, body: plugin.ResponseBody,
+		fields: s.response.fields, wake: s.response.wake,
+		first: n - 1, next: n - 1, end: -1, step: -1, limit: 502,
+	}
+	pairs := append(s.request.fields.Pairs()[:0],
+		abi.Pair{Key: ":method", Value: info.Method},
+		abi.Pair{Key: ":path", Value: info.Call.Target()},
+		abi.Pair{Key: ":authority", Value: info.Authority},
+		abi.Pair{Key: ":scheme", Value: "http"},
+	)
+	s.request.fields.Reset(append(pairs, fields...))
+	s.response.fields.Reset(s.response.fields.Pairs()[:0])
+	return s
+}
+
+// Close ends the stream: every filter that took part is told so, in the order
+// of the chain.
+func (s *Stream) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending := false
+	for i := range s.filters {
+		f := &s.filters[i]
+		if f.state == open || f.state == bypassed {
+			pending = f.guest.Done() || pending
+		}
+	}
+	if pending {
+		return // still referred to by a guest; left to the garbage collector
+	}
+	for i := range s.filters {
+		s.filters[i].reset()
+	}
+	clear(s.values)
+	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
+	s.outcome, s.aborted = Outcome{}, false
+	drain(s.request.wake)
+	drain(s.response.wake)
+	s.chain.pool.Put(s)
+}
+
+func (f *filterStream) reset() {
+	f.guest = plugin.Stream{}
+	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
+	for d := range f.bodies {
+		b := &f.bodies[d]
+		b.buffer.Bytes = nil
+		if cap(b.store) > keepStore {
+			b.store = nil
+		}
+		f.resumed[d].Store(false)
+	}
+	f.closed.Store(false)
+}
+
+// keepStore is the largest body buffer that is kept for the next stream.
+const keepStore = 64 << 10
+
+func drain(wake chan struct{}) {
+	select {
+	case <-wake:
+	default:
+	}
+}
+
+// Call is the request's classification as the filters left it.
+func (s *Stream) Call() *dockerapi.Call { return &s.call }
+
+// Method is the request's method as the filters left it.
+func (s *Stream) Method() string { return s.method }
+
+// Authority is the request's Host as the filters left it.
+func (s *Stream) Authority() string {
+	authority, _ := s.request.fields.Get(":authority")
+	return authority
+}
+
+// RequestFields are the request's header fields as the filters left them, the
+// pseudo-headers among them.
+func (s *Stream) RequestFields() []abi.Pair { return s.request.fields.Pairs() }
+
+// ResponseFields are the response's header fields as the filters left them,
+// the pseudo-header :status among them.
+func (s *Stream) ResponseFields() []abi.Pair { return s.response.fields.Pairs() }
+
+// Outcome is the verdict so far.
+func (s *Stream) Outcome() Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.outcome
+}
+
+// RequestHeaders takes the request's head through the filters. endOfStream
+// says that there is no body. It returns true when the head may be sent to the
+// engine, and false when it is held until RequestBody says so, or when Local
+// tells that the stream is to be answered.
+func (s *Stream) RequestHeaders(endOfStream bool) (ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.request.ended = endOfStream
+	_, ready = s.run(&s.request, nil, endOfStream, false)
+	return ready
+}
+
+// RequestBody takes a piece of the request's body through the filters. out is
+// what they let go of, valid until the next call; ready is as for
+// RequestHeaders. With endOfStream it returns when the filters have let go of
+// everything, or when Local tells that the stream is to be answered.
+func (s *Stream) RequestBody(chunk []byte, endOfStream bool) (out []byte, ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run(&s.request, chunk, endOfStream, true)
+}
+
+// WantsRequestBody tells whether any filter is to see the request's body. When
+// none is, the handler may pass it by the chain. It may be asked once the head
+// is ready.
+func (s *Stream) WantsRequestBody() bool { return s.wantsBody(&s.request, 0, len(s.filters)) }
+
+// ResponseHeaders takes the response's head through the filters. fields are
+// copied. hold keeps the head back until the first byte of the body, so that
+// filters may change it while they read the body; it must be false where the
+// body may take its time.
+func (s *Stream) ResponseHeaders(status string, fields []abi.Pair, endOfStream, hold bool) (ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := &s.response
+	d.fields.Reset(append(append(d.fields.Pairs()[:0], abi.Pair{Key: ":status", Value: status}), fields...))
+	d.hold, d.ended, d.sent = hold, endOfStream, false
+	_, ready = s.run(d, nil, endOfStream, false)
+	return ready
+}
+
+// ResponseBody takes a piece of the response's body through the filters; see
+// RequestBody.
+func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run(&s.response, chunk, endOfStream, true)
+}
+
+// WantsResponseBody tells whether any filter is to see the response's body.
+func (s *Stream) WantsResponseBody() bool { return s.wantsBody(&s.response, 0, len(s.filters)) }
+
+func (s *Stream) wantsBody(d *direction, from, to int) bool {
+	if d.ended {
+		return false
+	}
+	for i := from; i < to; i++ {
+		if s.filters[i].wants(d.body) {
+			return true
+		}
+	}
+	return false
+}
+
+// wants tells whether the filter is to be called at a stage of this stream.
+func (f *filterStream) wants(stage plugin.Stages) bool {
+	return f.state == open && f.filter.Plugin.Stages()&stage&^f.skip != 0
+}

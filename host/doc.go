@@ -1,0 +1,40 @@
+// Package host is the gateway: it stands in front of the Docker Engine's
+// socket and takes every request and response through a chain of WebAssembly
+// filters.
+//
+// # Words
+//
+// From the proxy-wasm specification: a plugin is a configured Wasm module. The
+// host calls a guest's callbacks, a guest makes host calls. A root context is
+// a plugin's own, an HTTP context belongs to one request and its response. A
+// header callback answers with an action, Continue or Pause; host calls answer
+// with a status. Buffers hold bodies and configurations, maps hold header
+// fields, properties hold facts. A local response comes from a filter instead
+// of the upstream, which is the engine; the client is the downstream.
+//
+// Ours:
+//
+//   - gateway: the process, see [Gateway].
+//   - filter: a plugin's place in a chain.
+//   - chain: the filters that every stream passes, requests first to last,
+//     responses last to first.
+//   - stream: one request and its response on their way through the chain.
+//   - stage: RequestHeaders, RequestBody, ResponseHeaders, ResponseBody, Done.
+//   - operation: what a request asks for, in the words of Docker's API
+//     description (ContainerCreate), or Unknown.
+//   - transport: how an operation's bytes travel: unary, stream or hijack.
+//   - module: compiled code. instance: a running module.
+//   - trap: the end of a callback that crashed or ran out of its limits.
+//   - verdict: allow, deny or fail (a filter could not answer).
+//   - generation: one complete, immutable configuration with its compiled
+//     modules and running instances. A reload makes a new one and swaps.
+//
+// # The way of one request
+//
+// handler.go tells it from top to bottom:
+//
+//	classify → new stream → request stages 1..n → (local response?) → upstream
+//	         → response stages n..1 → copy or splice → Done
+//
+// RATIONALE.md in this directory has the reasons for the larger choices.
+package host

@@ -1,0 +1,366 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/listener"
+)
+
+// Options say what a gateway serves.
+type Options struct {
+	// Config is the configuration to start with. Required.
+	Config *config.Config
+	// Load reads the configuration anew, for Reload and for watching the
+	// files. Nil: the gateway keeps what it started with.
+	Load func() (*config.Config, error)
+	// Logger receives everything the gateway has to say. Nil discards.
+	Logger *slog.Logger
+}
+
+// A Gateway serves its listeners until it is shut down. Make it with New, then
+// call Serve once.
+type Gateway struct {
+	log  *slog.Logger
+	load func() (*config.Config, error)
+
+	current atomic.Pointer[generation]
+	ids     requestIDs
+
+	reloading sync.Mutex // one reload at a time; guards what follows
+	engine    *engine
+
+	// life ends when connections are to be cut, and with it everything that
+	// waits on behalf of a client.
+	life context.Context
+	kill context.CancelCauseFunc
+
+	mu        sync.Mutex // guards what follows
+	listeners []*listener.Listener
+	conns     map[*client]struct{}
+	closing   bool
+	slots     chan struct{} // one for each connection that may be open
+
+	serving  sync.WaitGroup // accept loops and connections
+	retiring sync.WaitGroup // old generations
+	streams  atomic.Int64
+}
+
+// New compiles and starts every filter of the configuration, as a canary for
+// all that follows. Nothing is listened on yet. The error joins a *FilterError
+// for each filter that cannot serve.
+func New(ctx context.Context, options Options) (*Gateway, error) {
+	log := options.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	engine, err := newEngine(ctx, options.Config)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		log:    log,
+		load:   options.Load,
+		engine: engine,
+		conns:  make(map[*client]struct{}),
+		slots:  make(chan struct{}, options.Config.Limits.Connections),
+	}
+	g.ids.init()
+	g.life, g.kill = context.WithCancelCause(context.Background())
+	first, err := newGeneration(ctx, engine, options.Config, log)
+	if err != nil {
+		engine.release(ctx)
+		return nil, err
+	}
+	first.number = 1
+	g.current.Store(first)
+	return g, nil
+}
+
+// Listen opens the listeners. Serve does it where it was not done before.
+func (g *Gateway) Listen() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.listeners) > 0 {
+		return nil
+	}
+	for _, l := range g.current.Load().config.Listeners {
+		opened, err := listener.Listen(g.life, listenerOptions(&l))
+		if err != nil {
+			for _, other := range g.listeners {
+				err = errors.Join(err, other.Close())
+			}
+			g.listeners = nil
+			return fmt.Errorf("%s: %w", l.Pos, err)
+		}
+		g.listeners = append(g.listeners, opened)
+	}
+	return nil
+}
+
+func listenerOptions(l *config.Listener) listener.Options {
+	o := listener.Options{Address: l.Address, Mode: l.Mode, Owner: l.Owner, Group: l.Group, Insecure: l.Insecure}
+	if l.TLS != nil {
+		o.Cert, o.Key, o.ClientCA = l.TLS.Cert, l.TLS.Key, l.TLS.ClientCA
+	}
+	return o
+}
+
+// Addresses are the addresses listened on, in the order of the configuration,
+// with the port that was picked where it says 0.
+func (g *Gateway) Addresses() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	addresses := make([]string, len(g.listeners))
+	for i, l := range g.listeners {
+		addresses[i] = l.Address()
+	}
+	return addresses
+}
+
+// Serve accepts connections until Shutdown, and then returns nil. When ctx
+// ends before that, connections are cut.
+func (g *Gateway) Serve(ctx context.Context) error {
+	if err := g.Listen(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { g.kill(context.Cause(ctx)) })
+	defer stop()
+	g.mu.Lock()
+	if g.closing {
+		g.mu.Unlock()
+		return nil
+	}
+	for _, l := range g.listeners {
+		g.log.Info("listening", slog.String("address", l.Address()))
+		g.serving.Add(1)
+		go func() {
+			defer g.serving.Done()
+			g.accept(l)
+		}()
+	}
+	g.mu.Unlock()
+	stopWatching := g.watch()
+	defer stopWatching()
+	<-g.life.Done()
+	return nil
+}
+
+func (g *Gateway) accept(l *listener.Listener) {
+	for {
+		select {
+		case g.slots <- struct{}{}:
+		case <-g.life.Done():
+			return
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			<-g.slots
+			if errors.Is(err, net.ErrClosed) || g.life.Err() != nil {
+				return
+			}
+			g.log.Error("accept", slog.String("listener", l.Address()), slog.Any("error", err))
+			if !pauseAccept(g.life) {
+				return
+			}
+			continue
+		}
+		c := g.newClient(conn, l)
+		g.mu.Lock()
+		if g.closing {
+			g.mu.Unlock()
+			<-g.slots
+			conn.Close()
+			return
+		}
+		g.conns[c] = struct{}{}
+		g.serving.Add(1)
+		g.mu.Unlock()
+		go func() {
+			defer g.serving.Done()
+			defer func() {
+				g.mu.Lock()
+				delete(g.conns, c)
+				g.mu.Unlock()
+				<-g.slots
+			}()
+			c.serve()
+		}()
+	}
+}
+
+// acquire is the current generation, joined.
+func (g *Gateway) acquire() *generation {
+	for {
+		// A generation can be retired between the two steps; the next is
+		// there by then.
+		if current := g.current.Load(); current.join() {
+			return current
+		}
+	}
+}
+
+// ErrUnchanged is returned by Reload when the configuration and the modules
+// are what is already being served.
+var ErrUnchanged = errors.New("the configuration has not changed")
+
+// Reload reads the configuration anew and, when every filter of it came up,
+// serves it to all new streams. Streams that have begun end with what they
+// began with. Any error leaves everything as it was.
+func (g *Gateway) Reload(ctx context.Context) error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	if g.load == nil {
+		return errors.New("this gateway was started without a configuration to read again")
+	}
+	if g.life.Err() != nil {
+		return errors.New("the gateway is shut down")
+	}
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	old := g.current.Load()
+	if cfg.Digest() == old.config.Digest() {
+		return ErrUnchanged
+	}
+	if err := g.checkListeners(cfg.Listeners, old.config.Listeners); err != nil {
+		return err
+	}
+	engine := g.engine
+	if !engine.serves(cfg) {
+		if engine, err = newEngine(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	next, err := newGeneration(ctx, engine, cfg, g.log)
+	if err != nil {
+		if engine != g.engine {
+			engine.release(ctx)
+		}
+		return err
+	}
+	if err := g.updateListeners(cfg.Listeners); err != nil {
+		next.close(ctx)
+		if engine != g.engine {
+			engine.release(ctx)
+		}
+		return err
+	}
+	if engine != g.engine {
+		g.engine.release(ctx)
+		g.engine = engine
+	}
+	next.number = old.number + 1
+	g.current.Store(next)
+	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
+	g.retiring.Add(1)
+	go func() {
+		defer g.retiring.Done()
+		old.retire(g.life, cfg.Reload.Drain, g.log)
+	}()
+	return nil
+}
+
+// checkListeners refuses what cannot be changed while connections are open.
+func (g *Gateway) checkListeners(next, old []config.Listener) error {
+	same := len(next) == len(old)
+	for i := 0; same && i < len(next); i++ {
+		same = next[i].Address == old[i].Address && (next[i].TLS == nil) == (old[i].TLS == nil)
+	}
+	if !same {
+		return errors.New("the listeners' addresses cannot be changed while the gateway runs: restart it, or put them back")
+	}
+	return nil
+}
+
+// updateListeners gives the open listeners their new permissions and
+// certificates.
+func (g *Gateway) updateListeners(next []config.Listener) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var errs []error
+	for i, l := range g.listeners {
+		errs = append(errs, l.Update(listenerOptions(&next[i])))
+	}
+	return errors.Join(errs...)
+}
+
+// Shutdown stops accepting, closes idle connections, and waits for the streams
+// that run until they end or ctx does; then it cuts what is left. It returns
+// ctx's error when something had to be cut.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	g.closing = true
+	var errs []error
+	for _, l := range g.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for c := range g.conns {
+		c.closeWhenIdle()
+	}
+	g.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		g.serving.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		errs = append(errs, context.Cause(ctx))
+		g.cut()
+		<-done
+	}
+	g.kill(errors.New("the gateway is shut down"))
+	// After this no reload swaps the generation any more.
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.retiring.Wait()
+	if last := g.current.Load(); last.users.Load() > 0 {
+		last.retire(g.life, 0, g.log)
+		g.engine.release(context.WithoutCancel(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// cut ends every connection where it stands.
+func (g *Gateway) cut() {
+	g.kill(errors.New("the gateway is shut down"))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		c.abort()
+	}
+}
+
+// Stats is a snapshot of what a gateway holds.
+type Stats struct {
+	Generation  uint64 // the current generation's number, from 1
+	Swaps       uint64 // reloads that took effect
+	Connections int    // open client connections
+	Streams     int    // streams that run
+	Instances   int    // running instances of the current generation
+}
+
+// Stats counts.
+func (g *Gateway) Stats() Stats {
+	current := g.current.Load()
+	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load())}
+	for _, p := range current.plugins {
+		s.Instances += p.Instances()
+	}
+	g.mu.Lock()
+	s.Connections = len(g.conns)
+	g.mu.Unlock()
+	return s
+}

@@ -1,0 +1,211 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/chain"
+	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/upstream"
+	"github.com/sluice-gateway/sluice/host/vm"
+	"github.com/sluice-gateway/sluice/host/wire"
+)
+
+// generation is one configuration in service: immutable, with its instances
+// running. Every stream holds the one it began with until its end.
+type generation struct {
+	number   uint64
+	config   *config.Config
+	engine   *engine
+	plugins  []*plugin.Plugin
+	chain    *chain.Chain
+	upstream *upstream.Pool
+
+	// users counts the streams, plus one while the generation is current.
+	// Reaching 0 is for good.
+	users atomic.Int64
+	idle  chan struct{} // closed when users reached 0
+}
+
+// newGeneration compiles every module and starts every instance, several at a
+// time. The error joins a FilterError for each filter that cannot serve.
+func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, log *slog.Logger) (*generation, error) {
+	pool, err := upstream.New(cfg.Upstream, upstream.Options{Wire: wire.Options{MaxHead: cfg.Limits.Head}})
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{
+		config:   cfg,
+		engine:   engine.acquire(),
+		plugins:  make([]*plugin.Plugin, len(cfg.Filters)),
+		upstream: pool,
+		idle:     make(chan struct{}),
+	}
+	g.users.Store(1)
+	if err := g.startPlugins(ctx, log); err != nil {
+		g.close(ctx)
+		return nil, err
+	}
+	g.chain = newChain(cfg, g.plugins)
+	return g, nil
+}
+
+func (g *generation) startPlugins(ctx context.Context, log *slog.Logger) error {
+	errs := make([]error, len(g.plugins))
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range g.plugins {
+		wait.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots; wait.Done() }()
+			f := &g.config.Filters[i]
+			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, log)
+			if err != nil {
+				errs[i] = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+				return
+			}
+			g.plugins[i] = p
+		}()
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, log *slog.Logger) (*plugin.Plugin, error) {
+	stages, err := plugin.ParseStages(f.Stages)
+	if err != nil {
+		return nil, err
+	}
+	return plugin.New(ctx, engine, plugin.Options{
+		Name:        f.Name,
+		Code:        f.Code,
+		Config:      f.Config,
+		Instances:   f.Instances,
+		CallTimeout: limits.Callback,
+		Stages:      stages,
+		Logger:      log,
+	})
+}
+
+func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
+	c := &chain.Chain{
+		Filters:    make([]chain.Filter, len(plugins)),
+		BodyLimit:  int(cfg.Limits.Body),
+		PauseLimit: cfg.Limits.Pause,
+	}
+	for i := range cfg.Filters {
+		f := &cfg.Filters[i]
+		match := chain.Match{Methods: f.Match.Methods, Paths: f.Match.Paths}
+		for _, name := range f.Match.Operations {
+			match.Operations = append(match.Operations, dockerapi.Operation(name))
+		}
+		c.Filters[i] = chain.Filter{Plugin: plugins[i], Match: match, OnFailure: onFailure(f.OnFailure)}
+	}
+	return c
+}
+
+func onFailure(policy string) chain.OnFailure {
+	switch policy {
+	case config.OnFailureAllow:
+		return chain.Allow
+	case config.OnFailureReload:
+		return chain.Reload
+	default:
+		return chain.Deny
+	}
+}
+
+// join makes the caller a user of the generation; false when it is finished.
+func (g *generation) join() bool {
+	for {
+		n := g.users.Load()
+		if n == 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave is the end of one use.
+func (g *generation) leave() {
+	if g.users.Add(-1) == 0 {
+		close(g.idle)
+	}
+}
+
+// retire waits until the last stream has left, or the drain time is over, or
+// ctx ends, and frees everything. Streams that are still there go on as far as
+// they need no filter any more.
+func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.Logger) {
+	g.leave()
+	timer := time.NewTimer(drain)
+	defer timer.Stop()
+	select {
+	case <-g.idle:
+	case <-timer.C:
+		log.Warn("streams outlive the drain time of their generation; its filters end now",
+			slog.Uint64("generation", g.number), slog.Int64("streams", g.users.Load()))
+	case <-ctx.Done():
+	}
+	g.close(context.WithoutCancel(ctx))
+}
+
+func (g *generation) close(ctx context.Context) {
+	for _, p := range g.plugins {
+		if p != nil {
+			p.Close(ctx)
+		}
+	}
+	g.upstream.Close()
+	g.engine.release(ctx)
+}
+
+// engine is a vm.Engine that generations share while its settings stay the
+// same, so that a module which did not change is not compiled again.
+type engine struct {
+	vm     *vm.Engine
+	memory uint64
+	cache  string
+	users  atomic.Int64
+}
+
+func newEngine(ctx context.Context, cfg *config.Config) (*engine, error) {
+	machine, err := vm.NewEngine(ctx, vm.Options{
+		MemoryLimit: cfg.Limits.Memory,
+		CacheDir:    cfg.CacheDir,
+		Link:        hostcall.Lookup,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the WebAssembly engine: %w", err)
+	}
+	e := &engine{vm: machine, memory: cfg.Limits.Memory, cache: cfg.CacheDir}
+	e.users.Store(1)
+	return e, nil
+}
+
+func (e *engine) serves(cfg *config.Config) bool {
+	return e.memory == cfg.Limits.Memory && e.cache == cfg.CacheDir
+}
+
+func (e *engine) acquire() *engine {
+	e.users.Add(1)
+	return e
+}
+
+func (e *engine) release(ctx context.Context) {
+	if e.users.Add(-1) == 0 {
+		_ = e.vm.Close(ctx) // nothing of it is in use; there is nobody to tell
+	}
+}

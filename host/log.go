@@ -1,0 +1,52 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/chain"
+)
+
+// log writes the one line of a request, at its end. Never in it: bodies,
+// environment variables, Authorization and X-Registry-Auth; the query is left
+// out too, since a build's holds build arguments.
+func (x *exchange) log(outcome chain.Outcome) {
+	level := slog.LevelInfo
+	if outcome.Verdict == chain.VerdictFail {
+		level = slog.LevelWarn
+	}
+	log := x.gateway.log
+	ctx := context.Background()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	call, method := &x.info.Call, x.info.Method
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("req", x.info.RequestID),
+		slog.String("listener", x.listener),
+		slog.String("peer", x.peer),
+		slog.String("op", string(call.Operation)),
+		slog.String("api_version", call.APIVersion),
+		slog.String("method", method),
+		slog.String("path", call.Path),
+		slog.Int("status", x.status),
+		slog.String("verdict", outcome.Verdict.String()),
+	)
+	if outcome.Filter != "" {
+		attrs = append(attrs, slog.String("filter", outcome.Filter))
+	}
+	if outcome.Reason != "" {
+		attrs = append(attrs, slog.String("reason", outcome.Reason))
+	}
+	if x.problem != "" {
+		attrs = append(attrs, slog.String("error", x.problem))
+	}
+	attrs = append(attrs,
+		slog.Int64("bytes_in", x.bytesIn()),
+		slog.Int64("bytes_out", x.out),
+		slog.Duration("dur", time.Since(x.start)),
+	)
+	log.LogAttrs(ctx, level, "request", attrs...)
+}

@@ -1,0 +1,45 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrInstanceLost is returned by a callback whose instance trapped in
+	// another stream, or was closed when its generation's drain time was over.
+	ErrInstanceLost = errors.New("the filter's instance is gone")
+
+	// ErrNoInstance is returned by Open when every instance has crashed and no
+	// replacement came up in time.
+	ErrNoInstance = errors.New("no running instance of the filter")
+
+	errAllocator = errors.New("the guest's allocator trapped")
+
+	// ErrClosed is returned by Open after Close.
+	ErrClosed = errors.New("the filter is closed")
+)
+
+// A StartError says at which step a plugin could not be started.
+type StartError struct {
+	Step string // what was being done: "link", "start", "on_vm_start", "on_configure"
+	Err  error
+}
+
+func (e *StartError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// errRefused is the cause of a StartError when the guest answered false. The
+// guest's reason, if it logged one, is appended by the caller.
+type errRefused struct {
+	what string
+	said string
+}
+
+func (e *errRefused) Error() string {
+	if e.said == "" {
+		return "the filter refused its " + e.what + " and did not say why"
+	}
+	return "the filter refused its " + e.what + ": " + e.said
+}

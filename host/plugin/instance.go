@@ -1,0 +1,278 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// rootID is the context id of an instance's root context. Stream contexts
+// count up from it.
+const rootID = 1
+
+// An Instance is one running module with its root context. It is the
+// context.Context that its guest is called with, and so the hostcall.Caller of
+// every host call.
+type Instance struct {
+	plugin *Plugin
+	shard  int
+	vm     *vm.Instance
+	funcs  [callbackCount]*vm.Func
+	alloc  *vm.Func
+	root   rootContext
+
+	// lost is set, and never reset, once the instance may not be entered again.
+	lost atomic.Bool
+
+	mu       sync.Mutex // held for one callback; guards what follows
+	contexts map[uint32]*Stream
+	nextID   uint32
+	current  hostcall.Context // the effective context
+	// restricted is set while only logs, clocks and WASI are to be served:
+	// during start and while the guest allocates for a host call.
+	restricted bool
+	serving    bool // the start is over
+	// finished holds contexts whose guest called proxy_done inside a callback;
+	// they are deleted after it, since a guest is not entered twice.
+	finished []*Stream
+	tick     ticker
+}
+
+var _ hostcall.Caller = (*Instance)(nil)
+
+// startInstance starts an instance and hands it its configuration, as ABI.md
+// 1.6 orders it.
+func (p *Plugin) startInstance(shard int) (*Instance, error) {
+	i := &Instance{
+		plugin:   p,
+		shard:    shard,
+		contexts: make(map[uint32]*Stream),
+		nextID:   rootID,
+	}
+	i.root.init(i)
+	i.current = &i.root
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	machine, err := p.module.Instantiate(vm.InstanceOptions{
+		Context:     i,
+		CallTimeout: p.options.StartTimeout,
+		Stdout:      guestWriter{i, abi.LogLevelInfo},
+		Stderr:      guestWriter{i, abi.LogLevelError},
+	})
+	if err != nil {
+		return nil, &StartError{Step: "link", Err: err}
+	}
+	i.vm = machine
+	if err := i.begin(); err != nil {
+		i.close()
+		return nil, err
+	}
+	machine.SetCallTimeout(p.options.CallTimeout)
+	i.serving = true
+	return i, nil
+}
+
+func (i *Instance) begin() error {
+	i.restricted = true
+	if err := i.vm.Start(); err != nil {
+		return &StartError{Step: "start", Err: err}
+	}
+	i.restricted = false
+	for c, name := range callbackNames {
+		i.funcs[c] = i.vm.Func(name)
+	}
+	if i.alloc = i.vm.Func(abi.ExportOnMemoryAllocate); i.alloc == nil {
+		i.alloc = i.vm.Func(abi.ExportMalloc)
+	}
+	if _, err := i.call(onContextCreate, rootID, 0); err != nil {
+		return &StartError{Step: "on_context_create", Err: err}
+	}
+	if err := i.configure(onVMStart, "VM configuration", abi.BufferTypeVMConfiguration, i.plugin.options.VMConfig); err != nil {
+		return err
+	}
+	return i.configure(onConfigure, "configuration", abi.BufferTypePluginConfiguration, i.plugin.options.Config)
+}
+
+func (i *Instance) configure(c callback, what string, buffer abi.BufferType, config []byte) error {
+	if i.funcs[c] == nil {
+		return nil // nothing to refuse with
+	}
+	i.root.open(buffer, config)
+	ok, err := i.call(c, rootID, uint64(len(config)))
+	said := i.root.shut()
+	step := callbackNames[c][len("proxy_"):]
+	if err != nil {
+		return &StartError{Step: step, Err: err}
+	}
+	if uint32(ok) == 0 {
+		return &StartError{Step: step, Err: &errRefused{what: what, said: said}}
+	}
+	return nil
+}
+
+// call enters the guest with up to three arguments. The caller holds the lock.
+// A guest that does not export the function has nothing to say: 0, no error.
+// Any error takes the instance out of service.
+func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
+	f := i.funcs[c]
+	if f == nil {
+		return 0, nil
+	}
+	result, err := f.Call(args...)
+	if err == nil && i.vm.Poisoned() {
+		// The guest's allocator trapped inside a host call, which cannot stop
+		// the callback around it.
+		err = errAllocator
+	}
+	if err != nil {
+		i.lose(err)
+		return 0, err
+	}
+	if len(i.finished) > 0 {
+		if err := i.finish(); err != nil {
+			return 0, err
+		}
+	}
+	return result, nil
+}
+
+// lose takes the instance out of service after a trap. The caller holds the
+// lock.
+func (i *Instance) lose(err error) {
+	if i.lost.Swap(true) {
+		return
+	}
+	i.tick.disarm()
+	var trap *vm.TrapError
+	attrs := []any{slog.Any("error", err)}
+	if errors.As(err, &trap) && trap.Stack != "" {
+		attrs = append(attrs, slog.String("stack", trap.Stack))
+	}
+	if i.serving { // else the error goes up to whoever starts it
+		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
+	}
+	i.close()
+	i.plugin.replace(i)
+}
+
+// close frees the instance without another word to the guest.
+func (i *Instance) close() {
+	i.lost.Store(true)
+	if err := i.vm.Close(); err != nil {
+		i.plugin.log.Warn("cannot close an instance", slog.Any("error", err))
+	}
+}
+
+// shutdown ends the root context and closes the instance. It waits for a
+// callback that runs.
+func (i *Instance) shutdown() {
+	i.tick.disarm()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.lost.Load() {
+		return
+	}
+	i.current = &i.root
+	// The guest cannot keep us: a root that answers false here, to finish its
+	// work first, has had its drain time already.
+	for _, c := range [...]callback{onDone, onLog, onDelete} {
+		if _, err := i.call(c, rootID); err != nil {
+			return // lose has closed it
+		}
+	}
+	i.close()
+}
+
+// finish deletes the contexts that called proxy_done. The caller holds the
+// lock.
+func (i *Instance) finish() error {
+	for len(i.finished) > 0 {
+		stream := i.finished[len(i.finished)-1]
+		i.finished = i.finished[:len(i.finished)-1]
+		if err := stream.delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newID returns a context id that is not in use.
+func (i *Instance) newID() uint32 {
+	for {
+		i.nextID++
+		if i.nextID <= rootID { // wrapped round: 0 is reserved and 1 is the root
+			i.nextID = rootID + 1
+		}
+		if _, used := i.contexts[i.nextID]; !used {
+			return i.nextID
+		}
+	}
+}
+
+// The context.Context that the guest is called with. It carries no values and
+// ends when the running callback is over its time.
+
+// Deadline implements context.Context.
+func (i *Instance) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (i *Instance) Done() <-chan struct{} {
+	if i.vm == nil { // being instantiated
+		return nil
+	}
+	return i.vm.Done()
+}
+
+// Err implements context.Context.
+func (i *Instance) Err() error {
+	if i.vm == nil {
+		return nil
+	}
+	return i.vm.Err()
+}
+
+// Value implements context.Context.
+func (i *Instance) Value(any) any { return nil }
+
+var _ context.Context = (*Instance)(nil)
+
+// Allocate implements hostcall.Caller: it asks the guest for memory.
+func (i *Instance) Allocate(size uint32) (uint32, bool) {
+	before := i.restricted
+	i.restricted = true
+	ptr, err := i.alloc.Call(uint64(size))
+	i.restricted = before
+	if err != nil {
+		return 0, false // call sees that the instance is poisoned
+	}
+	return uint32(ptr), uint32(ptr) != 0
+}
+
+// Current implements hostcall.Caller.
+func (i *Instance) Current() hostcall.Context { return i.current }
+
+// SetEffective implements hostcall.Caller.
+func (i *Instance) SetEffective(id uint32) abi.Status {
+	if id == rootID {
+		i.current = &i.root
+		return abi.StatusOK
+	}
+	if stream, ok := i.contexts[id]; ok {
+		i.current = stream.state
+		return abi.StatusOK
+	}
+	return abi.StatusBadArgument
+}
+
+// ABIVersion implements hostcall.Caller.
+func (i *Instance) ABIVersion() abi.Version { return i.plugin.version }
+
+// Restricted implements hostcall.Caller.
+func (i *Instance) Restricted() bool { return i.restricted }

@@ -1,0 +1,133 @@
+package plugin
+
+import (
+	"strings"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+// rootContext is what host calls act upon outside of a stream: during the
+// start, in ticks, and after set_effective_context of the root.
+type rootContext struct {
+	instance *Instance
+	values   map[string][]byte // set by the guest, by path
+	// config is open, as the buffer of kind, during one configuration callback.
+	config abi.Buffer
+	kind   abi.BufferType
+	isOpen bool
+	said   string // the last complaint that the guest logged meanwhile
+}
+
+// maxRootValues bounds what a guest may keep in its root context's properties.
+const (
+	maxRootValues     = 256
+	maxRootValueBytes = 64 << 10
+)
+
+func (r *rootContext) init(i *Instance) { r.instance = i }
+
+// open offers a configuration for the length of one callback.
+func (r *rootContext) open(kind abi.BufferType, config []byte) {
+	r.kind, r.isOpen, r.said = kind, true, ""
+	r.config.Bytes = config
+}
+
+func (r *rootContext) shut() (said string) {
+	r.isOpen = false
+	r.config.Bytes = nil
+	return r.said
+}
+
+// stages is the guest's hint at which stages it wants to be called. A name
+// that we do not know gives the hint up: being called too often is safe, too
+// seldom is not.
+func (r *rootContext) stages() Stages {
+	hint, ok := r.values["sluice\x00stages"]
+	if !ok {
+		return AllStages
+	}
+	stages, err := ParseStages(strings.FieldsFunc(string(hint), func(c rune) bool { return c == ',' || c == ' ' }))
+	if err != nil {
+		r.instance.plugin.log.Warn("the filter's property sluice.stages is not understood; it is called at all stages", "error", err)
+		return AllStages
+	}
+	return stages
+}
+
+// HeaderMap implements hostcall.Context: there are none outside of a stream.
+func (r *rootContext) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
+	if write || !t.Valid() {
+		return nil, abi.StatusBadArgument
+	}
+	return nil, abi.StatusNotFound
+}
+
+// Buffer implements hostcall.Context: a configuration, while its callback runs.
+func (r *rootContext) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.Status) {
+	switch {
+	case write || !t.Valid():
+		return nil, abi.StatusBadArgument
+	case r.isOpen && t == r.kind:
+		return &r.config, abi.StatusOK
+	default:
+		return nil, abi.StatusNotFound
+	}
+}
+
+// BufferLimit implements hostcall.Context. No buffer of a root is writable.
+func (r *rootContext) BufferLimit() int { return 0 }
+
+// Property implements hostcall.Context.
+func (r *rootContext) Property(path string) ([]byte, abi.Status) {
+	if value, ok := r.instance.plugin.Property(path); ok {
+		return value, abi.StatusOK
+	}
+	if value, ok := r.values[path]; ok {
+		return value, abi.StatusOK
+	}
+	return nil, abi.StatusNotFound
+}
+
+// SetProperty implements hostcall.Context.
+func (r *rootContext) SetProperty(path string, value []byte) abi.Status {
+	if _, known := r.values[path]; !known && len(r.values) >= maxRootValues || len(path)+len(value) > maxRootValueBytes {
+		return abi.StatusBadArgument
+	}
+	if r.values == nil {
+		r.values = make(map[string][]byte)
+	}
+	r.values[path] = append([]byte(nil), value...)
+	return abi.StatusOK
+}
+
+// SendLocalResponse implements hostcall.Context: a root has nobody to answer.
+func (r *rootContext) SendLocalResponse(abi.LocalResponse) abi.Status { return abi.StatusBadArgument }
+
+// ContinueStream implements hostcall.Context.
+func (r *rootContext) ContinueStream(abi.StreamType) abi.Status { return abi.StatusBadArgument }
+
+// CloseStream implements hostcall.Context.
+func (r *rootContext) CloseStream(abi.StreamType) abi.Status { return abi.StatusBadArgument }
+
+// ContextDone implements hostcall.Context. Roots end with their instance, so
+// none is ever pending.
+func (r *rootContext) ContextDone() abi.Status { return abi.StatusNotFound }
+
+// SetTickPeriod implements hostcall.Context.
+func (r *rootContext) SetTickPeriod(milliseconds uint32) abi.Status {
+	r.instance.tick.set(r.instance, milliseconds)
+	return abi.StatusOK
+}
+
+// Property is the value of a property that is the same for every context of
+// the plugin: plugin_name, plugin_root_id and plugin_vm_id.
+func (p *Plugin) Property(path string) ([]byte, bool) {
+	switch path {
+	case "plugin_name", "plugin_root_id":
+		return []byte(p.options.Name), true
+	case "plugin_vm_id":
+		// C++ guests abort when this one is missing; it may be empty.
+		return []byte{}, true
+	}
+	return nil, false
+}

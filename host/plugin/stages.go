@@ -1,0 +1,117 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+// Stages is a set of the stages at which a filter is called.
+type Stages uint8
+
+// The stages of a stream that a filter can hook.
+const (
+	RequestHeaders Stages = 1 << iota
+	RequestBody
+	ResponseHeaders
+	ResponseBody
+
+	// Log is the end of a stream: proxy_on_done and proxy_on_log. It is not a
+	// stage that a configuration can name.
+	Log
+
+	// AllStages is every stage that a configuration can name.
+	AllStages = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
+)
+
+// stageNames is the spelling used in configuration files, logs and in the hint
+// that a filter gives by the property sluice.stages.
+var stageNames = [...]struct {
+	stage Stages
+	name  string
+}{
+	{RequestHeaders, "request_headers"},
+	{RequestBody, "request_body"},
+	{ResponseHeaders, "response_headers"},
+	{ResponseBody, "response_body"},
+}
+
+// ParseStages reads stage names. An unknown name is an error; no name at all is
+// the empty set.
+func ParseStages(names []string) (Stages, error) {
+	var set Stages
+next:
+	for _, name := range names {
+		for _, known := range stageNames {
+			if name == known.name {
+				set |= known.stage
+				continue next
+			}
+		}
+		return 0, fmt.Errorf("unknown stage %q: use request_headers, request_body, response_headers or response_body", name)
+	}
+	return set, nil
+}
+
+// String lists the stages of the set, separated by commas.
+func (s Stages) String() string {
+	var names []string
+	for _, known := range stageNames {
+		if s&known.stage != 0 {
+			names = append(names, known.name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// callback is the index of a guest's export in an instance's table of kept
+// function handles: looking one up by name costs microseconds.
+type callback int
+
+const (
+	onVMStart callback = iota
+	onConfigure
+	onContextCreate
+	onTick
+	onRequestHeaders
+	onRequestBody
+	onResponseHeaders
+	onResponseBody
+	onDone
+	onLog
+	onDelete
+	callbackCount
+)
+
+var callbackNames = [callbackCount]string{
+	onVMStart:         abi.ExportOnVMStart,
+	onConfigure:       abi.ExportOnConfigure,
+	onContextCreate:   abi.ExportOnContextCreate,
+	onTick:            abi.ExportOnTick,
+	onRequestHeaders:  abi.ExportOnRequestHeaders,
+	onRequestBody:     abi.ExportOnRequestBody,
+	onResponseHeaders: abi.ExportOnResponseHeaders,
+	onResponseBody:    abi.ExportOnResponseBody,
+	onDone:            abi.ExportOnDone,
+	onLog:             abi.ExportOnLog,
+	onDelete:          abi.ExportOnDelete,
+}
+
+// callbackStages is the stage that a callback runs in.
+var callbackStages = [callbackCount]Stages{
+	onRequestHeaders:  RequestHeaders,
+	onRequestBody:     RequestBody,
+	onResponseHeaders: ResponseHeaders,
+	onResponseBody:    ResponseBody,
+	onDone:            Log,
+	onLog:             Log,
+}
+
+// stageCallbacks maps the stages to the exports that serve them.
+var stageCallbacks = map[Stages]callback{
+	RequestHeaders:  onRequestHeaders,
+	RequestBody:     onRequestBody,
+	ResponseHeaders: onResponseHeaders,
+	ResponseBody:    onResponseBody,
+}

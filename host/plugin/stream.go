@@ -1,0 +1,166 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+)
+
+// State is the part of a stream that a filter's host calls act upon.
+type State interface {
+	hostcall.Context
+	// SetStage tells which stage's callback is about to run, or 0 after it. It
+	// is called under the instance's lock, so that host calls made meanwhile
+	// from another context of the instance, in a tick for example, find the
+	// stream closed to them.
+	SetStage(Stages)
+}
+
+// A Stream is one HTTP context of a guest: a filter's part in one request and
+// its response. Its methods are called by one goroutine at a time; each takes
+// the instance's lock for the length of one callback. The zero value is opened
+// by Plugin.Open.
+type Stream struct {
+	instance *Instance
+	state    State
+	id       uint32
+	pending  bool // proxy_on_done answered false; proxy_done is awaited
+	deleted  bool
+}
+
+// Open creates the guest's context for a new stream, on an instance that the
+// stream then keeps to. Host calls made in its callbacks act on state. An error
+// means that the filter was not asked: the caller's failure policy decides.
+func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
+	instance, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	instance.mu.Lock()
+	defer instance.mu.Unlock()
+	if instance.lost.Load() {
+		return ErrInstanceLost
+	}
+	*stream = Stream{instance: instance, state: state, id: instance.newID()}
+	instance.contexts[stream.id] = stream
+	instance.current = state
+	if _, err := instance.call(onContextCreate, uint64(stream.id), rootID); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Opened tells whether Open was called with success and Done was not.
+func (s *Stream) Opened() bool { return s.instance != nil }
+
+// ID is the guest's context id.
+func (s *Stream) ID() uint32 { return s.id }
+
+// RequestHeaders calls proxy_on_request_headers with the number of fields.
+func (s *Stream) RequestHeaders(fields int, endOfStream bool) (abi.Action, error) {
+	return s.headers(onRequestHeaders, fields, endOfStream)
+}
+
+// ResponseHeaders calls proxy_on_response_headers with the number of fields.
+func (s *Stream) ResponseHeaders(fields int, endOfStream bool) (abi.Action, error) {
+	return s.headers(onResponseHeaders, fields, endOfStream)
+}
+
+// RequestBody calls proxy_on_request_body with the number of buffered bytes.
+func (s *Stream) RequestBody(size int, endOfStream bool) (abi.Action, error) {
+	return s.enter(onRequestBody, uint64(s.id), uint64(size), flag(endOfStream))
+}
+
+// ResponseBody calls proxy_on_response_body with the number of buffered bytes.
+func (s *Stream) ResponseBody(size int, endOfStream bool) (abi.Action, error) {
+	return s.enter(onResponseBody, uint64(s.id), uint64(size), flag(endOfStream))
+}
+
+func (s *Stream) headers(c callback, fields int, endOfStream bool) (abi.Action, error) {
+	if !s.instance.plugin.endOfStream[c] { // as in ABI 0.1.0
+		return s.enter(c, uint64(s.id), uint64(fields))
+	}
+	return s.enter(c, uint64(s.id), uint64(fields), flag(endOfStream))
+}
+
+func (s *Stream) enter(c callback, args ...uint64) (abi.Action, error) {
+	i := s.instance
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.lost.Load() {
+		return abi.ActionPause, ErrInstanceLost
+	}
+	i.current = s.state
+	s.state.SetStage(callbackStages[c])
+	result, err := i.call(c, args...)
+	s.state.SetStage(0)
+	if err != nil {
+		return abi.ActionPause, err
+	}
+	return abi.Action(uint32(result)), nil
+}
+
+// Done ends the context: proxy_on_done, then, at once or when the guest calls
+// proxy_done, proxy_on_log and proxy_on_delete. Nothing is called on an
+// instance that is lost. Where the guest asks for more time, pending is true:
+// its state is then still referred to, and must not be used for another stream.
+func (s *Stream) Done() (pending bool) {
+	i := s.instance
+	if i == nil {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.lost.Load() {
+		return false
+	}
+	i.current = s.state
+	s.state.SetStage(Log)
+	defer s.state.SetStage(0)
+	done, err := i.call(onDone, uint64(s.id))
+	if err != nil || s.deleted { // deleted: proxy_done inside of proxy_on_done
+		return false
+	}
+	if i.funcs[onDone] != nil && uint32(done) == 0 {
+		s.pending = true
+		return true
+	}
+	_ = s.delete() // a trap has been dealt with by call
+	return false
+}
+
+// delete ends the guest's context. The caller holds the instance's lock.
+func (s *Stream) delete() error {
+	if s.deleted {
+		return nil
+	}
+	s.deleted = true
+	i := s.instance
+	i.current = s.state
+	_, err := i.call(onLog, uint64(s.id))
+	if err == nil {
+		_, err = i.call(onDelete, uint64(s.id))
+	}
+	delete(i.contexts, s.id)
+	i.current = &i.root
+	return err
+}
+
+// FinishPending is what the stream's state answers to proxy_done: the context
+// is deleted after the callback that runs, if it waits for that.
+func (s *Stream) FinishPending() abi.Status {
+	if !s.pending {
+		return abi.StatusNotFound
+	}
+	s.pending = false
+	s.instance.finished = append(s.instance.finished, s)
+	return abi.StatusOK
+}
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,74 @@
+package plugin
+
+import (
+	"sync"
+	"time"
+)
+
+// ticker calls proxy_on_tick of one instance. A tick that is still running, or
+// waiting for the instance, when the next is due swallows it: ticks never
+// queue up.
+type ticker struct {
+	mu     sync.Mutex
+	period time.Duration
+	armed  bool // the instance is in service
+	timer  *time.Timer
+}
+
+// set changes the period; 0 stops the ticks. Called by the guest, so under the
+// instance's lock.
+func (t *ticker) set(i *Instance, milliseconds uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.period = time.Duration(milliseconds) * time.Millisecond
+	t.schedule(i)
+}
+
+// armTick lets the ticks begin that the guest asked for during its start.
+func (i *Instance) armTick() {
+	t := &i.tick
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.armed = true
+	t.schedule(i)
+}
+
+// disarm ends the ticks for good.
+func (t *ticker) disarm() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.armed, t.period = false, 0
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+}
+
+// schedule sets the timer anew. The caller holds t.mu.
+func (t *ticker) schedule(i *Instance) {
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+	if t.armed && t.period > 0 {
+		t.timer = time.AfterFunc(t.period, i.onTick)
+	}
+}
+
+func (i *Instance) onTick() {
+	i.mu.Lock()
+	if i.lost.Load() {
+		i.mu.Unlock()
+		return
+	}
+	i.current = &i.root
+	_, err := i.call(onTick, rootID)
+	i.current = &i.root
+	i.mu.Unlock()
+	if err != nil {
+		return // lose has disarmed the ticker
+	}
+	i.tick.mu.Lock()
+	defer i.tick.mu.Unlock()
+	i.tick.schedule(i)
+}

@@ -1,0 +1,295 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/wire"
+)
+
+// roundTrip sends the request to the engine and reads the head of its answer. A
+// pooled connection that turns out to be dead is replaced once, where nothing
+// of the request can have been acted upon.
+func (x *exchange) roundTrip() error {
+	call := x.stream.Call()
+	x.outgoing = wire.Request{
+		Method: x.stream.Method(),
+		Target: call.Target(),
+		Host:   x.stream.Authority(),
+		Header: appendFields(x.outgoing.Header[:0], x.stream.RequestFields()),
+		Body:   x.requestFraming(),
+	}
+	if call.Transport == dockerapi.Hijack {
+		x.outgoing.Upgrade = x.request.Upgrade
+	}
+	for attempt := 0; ; attempt++ {
+		engine, reused, err := x.gen.upstream.Get(x.gateway.life)
+		if err != nil {
+			return err
+		}
+		x.engine = engine
+		// An engine that refuses a request may answer before it has read all
+		// of it and hang up: its answer counts, whatever became of the writing.
+		err = x.send()
+		if err == nil || !engine.Unsent() {
+			if answer := x.receive(); answer == nil || err == nil {
+				err = answer
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		again := attempt == 0 && reused && x.repeatable()
+		x.abandon()
+		if !again {
+			return err
+		}
+	}
+}
+
+// send writes the head and what there is of the body, and starts the upload of
+// the rest.
+func (x *exchange) send() error {
+	if err := x.engine.WriteRequest(&x.outgoing); err != nil {
+		return err
+	}
+	if _, err := x.engine.WriteBody(x.first); err != nil {
+		return err
+	}
+	if x.whole {
+		if err := x.engine.FinishBody(nil); err != nil {
+			return err
+		}
+		return x.engine.Flush()
+	}
+	if x.request.Expect100 {
+		if err := x.conn.Continue100(); err != nil {
+			return err
+		}
+		x.request.Expect100 = false
+	}
+	x.startUpload()
+	return nil
+}
+
+// receive reads the head of the answer. Informational ones end here: whether
+// the client may send its body was told by the gateway.
+func (x *exchange) receive() error {
+	if x.upload == nil {
+		x.watchClient()
+	}
+	for {
+		if err := x.engine.ReadResponse(&x.response, x.outgoing.Method); err != nil {
+			return err
+		}
+		if !x.response.Informational() {
+			break
+		}
+	}
+	if x.response.Status == 101 && x.outgoing.Upgrade == "" {
+		return &wire.Error{Status: 502, Message: "from upstream: 101 to a request that asked for no upgrade"}
+	}
+	return nil
+}
+
+// watchClient ends the exchange with the engine when the client goes away while
+// the engine is silent, as it may be for hours in events, logs and wait. A
+// client that only half-closed still gets the answer to a unary call, as from
+// the engine itself, which ends streams at a half-close too.
+func (x *exchange) watchClient() {
+	until := wire.PeerHalfClosed
+	if x.stream.Call().Transport == dockerapi.Unary {
+		until = wire.PeerGone
+	}
+	engine := x.engine
+	x.conn.Watch(watchAfter, until, func() {
+		x.vanished.Store(true)
+		engine.Abort()
+	})
+}
+
+// watchAfter is how long the engine may be silent before the client is watched.
+const watchAfter = 100 * time.Millisecond
+
+// repeatable tells whether the request can be sent again on a fresh connection,
+// after a pooled one turned out to be dead. The engine must not have acted on
+// it: either not a byte of it was taken, or not a byte came back and it changes
+// nothing.
+func (x *exchange) repeatable() bool {
+	if !x.whole || x.vanished.Load() || x.gateway.life.Err() != nil || !x.engine.Unanswered() {
+		return false
+	}
+	return x.engine.Unsent() || x.outgoing.Method == "GET" || x.outgoing.Method == "HEAD"
+}
+
+// abandon drops the connection to the engine: what is on it belongs to nobody.
+func (x *exchange) abandon() {
+	if x.engine == nil {
+		return
+	}
+	x.engine.Abort()
+	x.waitUpload()
+	x.conn.Unwatch()
+	_ = x.engine.Close()
+	x.engine = nil
+}
+
+// release gives the connection to the engine back, or closes it when it is not
+// at the end of a message in both directions.
+func (x *exchange) release() {
+	if x.engine == nil {
+		return
+	}
+	if x.hijacked || !x.engine.Reusable() {
+		x.abandon()
+		return
+	}
+	x.gen.upstream.Put(x.engine)
+	x.engine = nil
+}
+
+// upstreamFailed answers for an engine that did not.
+func (x *exchange) upstreamFailed(err error) bool {
+	local := x.stream.Local()
+	vanished := x.vanished.Load()
+	x.abandon()
+	switch {
+	case vanished:
+		x.problem = "the client went away"
+		return false
+	case local != nil:
+		return x.answerLocal() // the upload was stopped by a filter
+	case x.upload != nil && x.upload.clientErr != nil:
+		return x.clientFailed(x.upload.clientErr)
+	}
+	x.problem = err.Error()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = errors.New("the Docker Engine closed the connection without an answer")
+	}
+	x.status = 502
+	x.answerPlain(502, fmt.Sprintf("sluice: %v (request %s)", err, x.info.RequestID))
+	_ = x.conn.CloseLinger(lingerTime)
+	return false
+}
+
+// upload is the request's body on its way while the answer may already come.
+type upload struct {
+	done chan struct{}
+	in   atomic.Int64
+	// clientErr is set when the client's side failed; valid after done.
+	clientErr error
+	complete  bool // valid after done
+}
+
+// finished tells whether the whole body went out.
+func (u *upload) finished() bool {
+	select {
+	case <-u.done:
+		return u.complete
+	default:
+		return false
+	}
+}
+
+func (x *exchange) startUpload() {
+	u := &upload{done: make(chan struct{})}
+	x.upload = u
+	go func() {
+		defer close(u.done)
+		var err error
+		if !x.fed {
+			var n int64
+			n, err = wire.CopyBody(x.engine, x.conn, true)
+			u.in.Add(n)
+		} else {
+			err = x.uploadThroughFilters(u)
+		}
+		if err == nil {
+			u.complete = true
+			x.watchClient() // as the reader of its side, which has ended
+			return
+		}
+		var write *wire.WriteError
+		if errors.As(err, &write) {
+			return // the engine does not read on; its answer says why
+		}
+		if !errors.Is(err, errAnswered) {
+			u.clientErr = err
+		}
+		x.engine.Abort() // wakes the reader of the answer
+	}()
+}
+
+// errAnswered ends an upload that a filter answered.
+var errAnswered = errors.New("answered by a filter")
+
+func (x *exchange) uploadThroughFilters(u *upload) error {
+	for done := false; !done; {
+		ready, err := x.conn.BodyReady()
+		if err != nil {
+			return err
+		}
+		if !ready {
+			if err := x.engine.Flush(); err != nil {
+				return err
+			}
+		}
+		var chunk []byte
+		if chunk, done, err = x.conn.NextBody(); err != nil {
+			return err
+		}
+		u.in.Add(int64(len(chunk)))
+		out, _ := x.feed(x.stream.RequestBody, chunk, done)
+		if x.stream.Local() != nil {
+			return errAnswered
+		}
+		if _, err := x.engine.WriteBody(out); err != nil {
+			return err
+		}
+	}
+	if err := x.engine.FinishBody(nil); err != nil {
+		return err
+	}
+	return x.engine.Flush()
+}
+
+// stopUpload ends an upload that nobody waits for any more: the answer is there.
+func (x *exchange) stopUpload() {
+	if x.upload == nil || x.upload.finished() {
+		x.waitUpload()
+		return
+	}
+	x.conn.AbortRead()
+	if x.engine != nil {
+		x.engine.Abort()
+	}
+	x.waitUpload()
+}
+
+func (x *exchange) waitUpload() {
+	if x.upload != nil {
+		<-x.upload.done
+	}
+}
+
+// done is the end of the stream.
+func (x *exchange) done() {
+	x.waitUpload()
+	x.conn.Unwatch()
+	outcome := x.stream.Outcome()
+	x.stream.Close()
+	x.log(outcome)
+}
+
+// bytesIn counts what came of the request's body.
+func (x *exchange) bytesIn() int64 {
+	if x.upload == nil {
+		return x.in
+	}
+	return x.in + x.upload.in.Load()
+}

@@ -1,0 +1,80 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// A Report is what Validate found out about the filters of a configuration, in
+// the order of the chain.
+type Report struct {
+	Filters []FilterReport
+}
+
+// FilterReport is about one filter.
+type FilterReport struct {
+	Name     string
+	Module   string // the file
+	Digest   string // SHA-256 of the module, in hex
+	Size     int    // of the module, in bytes
+	ABI      string // version of proxy-wasm, such as "0.2.0"
+	Stages   string // the stages it is called at, separated by commas
+	Warnings []string
+	Err      error // a *FilterError; nil when the filter came up
+}
+
+// Err joins the filters' errors; nil when all of them came up.
+func (r *Report) Err() error {
+	errs := make([]error, len(r.Filters))
+	for i := range r.Filters {
+		errs[i] = r.Filters[i].Err
+	}
+	return errors.Join(errs...)
+}
+
+// Validate compiles every filter of the configuration and starts one instance
+// of each with its real configuration, and serves nothing. The error is about
+// what concerns no single filter; those are in the report.
+func Validate(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Report, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	engine, err := newEngine(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer engine.release(ctx)
+	report := &Report{Filters: make([]FilterReport, len(cfg.Filters))}
+	for i := range cfg.Filters {
+		f := cfg.Filters[i]
+		f.Instances = 1
+		r := &report.Filters[i]
+		r.Name, r.Module, r.Size = f.Name, f.Module, len(f.Code)
+		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, log)
+		if err != nil {
+			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+			continue
+		}
+		r.Digest, r.ABI, r.Stages = p.Module().Digest(), p.ABI().String(), p.Stages().String()
+		r.Warnings = warnings(p)
+		p.Close(ctx)
+	}
+	return report, nil
+}
+
+// warnings lists what an operator should know of a filter that works.
+func warnings(p *plugin.Plugin) []string {
+	var w []string
+	if p.Module().Asyncify() {
+		w = append(w, "the module was built with TinyGo's default scheduler (it carries asyncify), which makes every callback hundreds of times slower: "+
+			"build it with `tinygo build -target=wasi -scheduler=none -no-debug`")
+	}
+	if p.Stages() == 0 {
+		w = append(w, "the filter is called at no stage: its module exports none of the callbacks that its configuration allows")
+	}
+	return w
+}
