@@ -92,8 +92,8 @@ func (g *gateway) configure(t testing.TB, upstream, filters string) {
 func expandModules(t testing.TB, filters string) string {
 	t.Helper()
 	for _, kind := range []struct{ mark, pattern string }{
-		{"{filter:", "filters/%[1]s/%[1]s.wasm"},
-		{"{guest:", "testdata/guests/%[1]s.wasm"},
+		{"{filter:", "filters/%s.wasm"},
+		{"{guest:", "testdata/guests/%s.wasm"},
 	} {
 		for {
 			_, rest, found := strings.Cut(filters, kind.mark)

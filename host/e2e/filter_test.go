@@ -1,0 +1,209 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// gatedBy plays a scenario with each command line through a gateway with these filters.
+func gatedBy(t *testing.T, filters string, scenario func(d, direct *docker)) {
+	t.Helper()
+	upstream := engine(t)
+	g := startGateway(t, upstream, filters)
+	for _, c := range clis(t) {
+		t.Run("cli"+c.version, func(t *testing.T) {
+			d := newDocker(t, c, g.address)
+			direct := *d // the same names on the engine's own socket, to see what has become of them
+			direct.address = upstream
+			scenario(d, &direct)
+		})
+	}
+}
+
+func TestPrivilegesAreDeniedWithTheirReason(t *testing.T) {
+	gatedBy(t, `
+  - name: no-privileged
+    module: {filter:no-privileged}
+    config: {allow_binds: [/srv/ci]}
+`, func(d, direct *docker) {
+		for _, denied := range []struct {
+			field string
+			flags []string
+		}{
+			{"Privileged", []string{"--privileged"}},
+			{"PidMode", []string{"--pid", "host"}},
+			{"IpcMode", []string{"--ipc", "host"}},
+			{"NetworkMode", []string{"--network", "host"}},
+			{"UTSMode", []string{"--uts", "host"}},
+			{"CapAdd", []string{"--cap-add", "SYS_ADMIN"}},
+			{"Devices", []string{"--device", "/dev/null"}},
+			{"Binds", []string{"-v", "/etc:/host"}},
+			{"Binds", []string{"-v", "/srv/ci/../../etc:/host"}},
+			{"Mounts", []string{"--mount", "type=bind,source=/etc,target=/host"}},
+		} {
+			args := append(append([]string{"run", "--rm", "--name", d.name}, denied.flags...), image, "true")
+			r := d.run(args...)
+			if r.code != 125 && r.code != 126 || !strings.Contains(r.stderr, `denied by filter "no-privileged": `) || !strings.Contains(r.stderr, denied.field) {
+				d.Errorf("docker %v: exit %d, %q; want a denial that names %s", args, r.code, r.stderr, denied.field)
+			}
+			if names := direct.prepare("ps", "-a", "--filter", "name=^/"+d.name, "--format", "{{.Names}}"); names != "" {
+				d.Errorf("docker %v: the engine made %s", args, names)
+			}
+		}
+		d.run("run", "--rm", "--name", d.name, "--network", "none", "-v", "/srv/ci/none:/host", image, "echo", "allowed").want(d, "allowed\n", 0)
+	})
+}
+
+func TestCreatedContainersCarryTheLabel(t *testing.T) {
+	gatedBy(t, `
+  - name: owner-label
+    module: {filter:owner-label}
+    config: {labels: {team: ci}}
+`, func(d, direct *docker) {
+		d.prepare("create", "--name", d.name, "--network", "none", "--label", "own=1", image, "true")
+		direct.run("inspect", "--format", `{{.Config.Labels.team}} {{.Config.Labels.own}}`, d.name).want(d, "ci 1\n", 0)
+		if names := d.prepare("ps", "-a", "--filter", "label=team=ci", "--filter", "name=^/"+d.name, "--format", "{{.Names}}"); names != d.name {
+			d.Errorf("ps by label shows %q", names)
+		}
+		// A tenant's own value does not stand against the operator's.
+		d.prepare("create", "--name", d.name+"-2", "--network", "none", "--label", "team=other", image, "true")
+		direct.run("inspect", "--format", `{{.Config.Labels.team}}`, d.name+"-2").want(d, "ci\n", 0)
+	})
+}
+
+func TestNameIsReversed(t *testing.T) {
+	gatedBy(t, `
+  - name: owner-label
+    module: {filter:owner-label}
+    config: {labels: {}, reverse_name: true}
+`, func(d, direct *docker) {
+		reversed := []rune(d.name)
+		for i, j := 0, len(reversed)-1; i < j; i, j = i+1, j-1 {
+			reversed[i], reversed[j] = reversed[j], reversed[i]
+		}
+		d.Cleanup(func() { removeAll(d, d.cli, string(reversed)) })
+		d.prepare("create", "--name", d.name, "--network", "none", image, "true")
+		direct.run("inspect", "--format", "{{.Name}}", string(reversed)).want(d, "/"+string(reversed)+"\n", 0)
+	})
+}
+
+func TestInspectShowsRedactedValues(t *testing.T) {
+	gatedBy(t, `
+  - name: redact-env
+    module: {filter:redact-env}
+    config: {names: [PASSWORD, ^TOKEN$]}
+`, func(d, direct *docker) {
+		d.prepare("create", "--name", d.name, "--network", "none", "-e", "DB_PASSWORD=s3cret", "-e", "TOKEN=s3cret", "-e", "PLAIN=shown", image, "sh", "-c", "echo $DB_PASSWORD")
+		r := d.run("inspect", d.name)
+		if r.code != 0 || strings.Contains(r.stdout, "s3cret") || !strings.Contains(r.stdout, "DB_PASSWORD=") || !strings.Contains(r.stdout, "PLAIN=shown") {
+			d.Errorf("inspect shows %s", r.stdout)
+		}
+		d.wantIn(direct.run("inspect", d.name).stdout, "DB_PASSWORD=s3cret")
+		d.run("start", "-a", d.name).want(d, "s3cret\n", 0) // what the container itself gets is untouched
+	})
+}
+
+func TestResponseHeadersAreChanged(t *testing.T) {
+	g := startGateway(t, engine(t), `
+  - name: response-headers
+    module: {filter:response-headers}
+    config: {set: {Server: hidden}, add: {X-Team: ci}, remove: [Docker-Experimental]}
+`)
+	response, err := client(g.socket).Get("http://docker/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	for name, want := range map[string]string{"Server": "hidden", "X-Team": "ci", "Docker-Experimental": "", "Ostype": "linux"} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestGuardAllowsOnlyWhatItLists(t *testing.T) {
+	gatedBy(t, `
+  - name: request-guard
+    module: {filter:request-guard}
+    config:
+      default: deny
+      allow:
+        - {methods: [GET, HEAD]}
+        - {operations: [ContainerCreate]}
+      deny:
+        - {operations: [ContainerInspect]}
+`, func(d, direct *docker) {
+		d.prepare("version")
+		d.prepare("create", "--name", d.name, "--network", "none", image, "true")
+		for _, args := range [][]string{{"start", d.name}, {"rm", d.name}, {"inspect", "--type", "container", d.name}} {
+			r := d.run(args...)
+			if r.code == 0 || !strings.Contains(r.stderr, `denied by filter "request-guard": `) {
+				d.Errorf("docker %v: exit %d, %q", args, r.code, r.stderr)
+			}
+		}
+		direct.run("inspect", "--format", "{{.State.Status}}", d.name).want(d, "created\n", 0)
+	})
+}
+
+// A denial answers before the upload is through; the client must still get to read it.
+func TestDenialOfALargeLoadShowsItsMessage(t *testing.T) {
+	gatedBy(t, `
+  - name: request-guard
+    module: {filter:request-guard}
+    config: {default: allow, deny: [{operations: [ImageLoad]}]}
+`, func(d, _ *docker) {
+		path := filepath.Join(d.dir, "large.tar")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			d.Fatal(err)
+		}
+		if err := os.Truncate(path, 60<<20); err != nil {
+			d.Fatal(err)
+		}
+		for range 10 {
+			if r := d.run("load", "-i", path); r.code != 1 || !strings.Contains(r.stderr, `denied by filter "request-guard": `) {
+				d.Errorf("exit %d, %q", r.code, r.stderr)
+			}
+		}
+	})
+}
+
+// A filter that fails on one request has failed on that one: it is denied, and those before, beside and after it are served.
+func TestTrapDeniesItsOwnRequestOnly(t *testing.T) {
+	g := startGateway(t, engine(t), trapOnRequest)
+	get := func(mark string) (status int, message string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://docker/version", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mark != "" {
+			request.Header.Set("X-Trap", mark)
+		}
+		response, err := client(g.socket).Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct{ Message string }
+		jsonBody(t, response, &body)
+		return response.StatusCode, body.Message
+	}
+	for range 20 {
+		if status, message := get(""); status != http.StatusOK {
+			t.Fatalf("a plain request got %d %q", status, message)
+		}
+		status, message := get("1")
+		if status < 500 || !strings.Contains(message, `"trap"`) {
+			t.Errorf("the crafted request got %d %q; want a failure that names the filter", status, message)
+		}
+	}
+	if status, message := get(""); status != http.StatusOK {
+		t.Errorf("after the traps a plain request got %d %q", status, message)
+	}
+}
+
+const trapOnRequest = `
+  - name: trap
+    module: {guest:trap-on-header}
+`
