@@ -1,0 +1,201 @@
+package main
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/guest-sdk/dockerjson"
+)
+
+// hostConfig checks an object that the engine takes for a HostConfig and returns the reason to refuse it, "" for none. at
+// is where the object stands, for the reason.
+func (c *config) hostConfig(at string, h dockerjson.Value) string {
+	if h.Get("Privileged").Bool() {
+		return at + "Privileged is not allowed"
+	}
+	if reason := c.addedCapabilities(at+"CapAdd", h.Get("CapAdd").Texts()); reason != "" {
+		return reason
+	}
+	// Lists and maps that are to be empty. Null is what clients send for "the default".
+	for _, name := range []string{"Devices", "DeviceRequests", "DeviceCgroupRules", "Capabilities"} {
+		if h.Get(name).Len() > 0 {
+			return at + name + " is not allowed"
+		}
+	}
+	// Here even an empty list takes protection away (systempaths=unconfined).
+	for _, name := range []string{"MaskedPaths", "ReadonlyPaths"} {
+		if h.Get(name).IsSet() {
+			return at + name + " is not allowed"
+		}
+	}
+	for _, name := range []string{"CgroupParent", "Cgroup"} {
+		if h.Get(name).Text() != "" {
+			return at + name + " is not allowed"
+		}
+	}
+	for _, option := range h.Get("SecurityOpt").Texts() {
+		if !harmless(option) {
+			return at + "SecurityOpt " + option + " is not allowed"
+		}
+	}
+	if runtime := h.Get("Runtime").Text(); !slices.Contains(c.runtimes, runtime) {
+		return at + "Runtime " + runtime + " is not allowed"
+	}
+	if reason := c.namespaces(at, h); reason != "" {
+		return reason
+	}
+	if reason := c.checkBinds(at+"Binds", h.Get("Binds").Texts()); reason != "" {
+		return reason
+	}
+	if reason := c.mounts(at+"Mounts", h.Get("Mounts")); reason != "" {
+		return reason
+	}
+	if h.Get("VolumesFrom").Len() > 0 && !c.sharing {
+		return at + "VolumesFrom is not allowed (allow_sharing)"
+	}
+	return ""
+}
+
+func (c *config) addedCapabilities(field string, names []string) string {
+	for _, name := range names {
+		if !slices.Contains(c.capabilities, capability(name)) {
+			return field + " " + name + " is not allowed"
+		}
+	}
+	return ""
+}
+
+// capability brings the spellings of a capability (cap_sys_admin, SYS_ADMIN) into one.
+func capability(name string) string {
+	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "CAP_")
+}
+
+// harmless tells whether a security option keeps what protects the host. Options are refused unless they are known, as
+// a profile's name says nothing of its content.
+func harmless(option string) bool {
+	switch strings.ToLower(strings.Replace(option, ":", "=", 1)) {
+	case "no-new-privileges", "no-new-privileges=true", "seccomp=builtin", "apparmor=docker-default":
+		return true
+	}
+	return false
+}
+
+func (c *config) namespaces(at string, h dockerjson.Value) string {
+	if reason := c.network(at+"NetworkMode", h.Get("NetworkMode").Text()); reason != "" {
+		return reason
+	}
+	// What is neither of these is the host's namespace, another container's, or none that the engine knows.
+	for _, n := range []struct {
+		field   string
+		allowed []string
+	}{
+		{"PidMode", []string{"", "private"}},
+		{"IpcMode", []string{"", "private", "shareable", "none"}},
+		{"UTSMode", []string{"", "private"}},
+		{"UsernsMode", []string{"", "private"}},
+		{"CgroupnsMode", []string{"", "private"}},
+	} {
+		mode := h.Get(n.field).Text()
+		if slices.Contains(n.allowed, mode) || c.sharing && strings.HasPrefix(mode, "container:") {
+			continue
+		}
+		return at + n.field + " " + mode + " is not allowed" + sharingHint(mode)
+	}
+	return ""
+}
+
+// network checks the network that is joined, which may have any name.
+func (c *config) network(field, mode string) string {
+	lower := strings.ToLower(mode)
+	if lower == "host" || strings.HasPrefix(lower, "container:") && !c.sharing {
+		return field + " " + mode + " is not allowed" + sharingHint(lower)
+	}
+	return ""
+}
+
+func sharingHint(mode string) string {
+	if strings.HasPrefix(mode, "container:") {
+		return " (allow_sharing)"
+	}
+	return ""
+}
+
+// endpoints looks for the host's network among those that a container is to be connected to.
+func endpoints(networks dockerjson.Value) string {
+	for _, n := range networks.Members() {
+		if strings.EqualFold(n.Key(), "host") {
+			return "NetworkingConfig.EndpointsConfig host is not allowed"
+		}
+	}
+	return ""
+}
+
+// checkBinds checks entries of the form source:destination[:options]; a source that is no path is the name of a volume.
+func (c *config) checkBinds(field string, binds []string) string {
+	for _, bind := range binds {
+		source, _, hasDestination := strings.Cut(bind, ":")
+		if hasDestination && strings.HasPrefix(source, "/") && !c.mayBind(source) {
+			return field + " " + source + " is not allowed"
+		}
+	}
+	return ""
+}
+
+// mayBind tells whether a path of the host is one of the allowed ones, or below it.
+func (c *config) mayBind(source string) bool {
+	source = path.Clean(source) // the engine cleans it too
+	for _, allowed := range c.binds {
+		if source == allowed || allowed == "/" || strings.HasPrefix(source, allowed+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *config) mounts(field string, mounts dockerjson.Value) string {
+	for _, m := range mounts.Elements() {
+		switch kind := m.Get("Type").Text(); kind {
+		case "volume", "tmpfs", "image":
+		case "bind":
+			source := m.Get("Source").Text()
+			if !strings.HasPrefix(source, "/") || !c.mayBind(source) {
+				return field + " bind " + source + " is not allowed"
+			}
+		default:
+			return field + " of type " + kind + " is not allowed"
+		}
+		driver := m.Get("VolumeOptions").Get("DriverConfig")
+		if reason := driverOptions(field+".VolumeOptions.DriverConfig.Options", driver.Get("Options")); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// driverOptions checks a volume's options, with which the local driver mounts whatever the host can mount: folders
+// (o=bind), disks (type=ext4, device=/dev/vda). Only tmpfs, and no options at all, reach nothing of the host.
+func driverOptions(field string, options dockerjson.Value) string {
+	if options.Len() == 0 {
+		options.Members() // refuses what is no object
+		return ""
+	}
+	if options.Member("type").Text() != "tmpfs" || options.Member("device").Text() != "tmpfs" {
+		return field + " are not allowed, but for tmpfs"
+	}
+	for _, o := range options.Members() {
+		switch o.Key() {
+		case "type", "device":
+		case "o":
+			for _, word := range strings.Split(o.Text(), ",") {
+				name, _, _ := strings.Cut(word, "=")
+				if !oneOf(name, "size", "uid", "gid", "mode", "nr_inodes", "noexec", "nosuid", "nodev", "ro") {
+					return field + ": o=" + word + " is not allowed"
+				}
+			}
+		default:
+			return field + ": " + o.Key() + " is not allowed"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,278 @@
+package filtertest
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/guest-sdk/internal/hostapi"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+)
+
+// native is the gateway's part for a filter that runs as plain Go. It is stricter than real hosts where a filter could
+// rely on luck: what a stage may not read or write fails.
+type native struct {
+	t      *testing.T
+	config string
+	logged []string
+	plugin types.PluginContext
+
+	stage   stage
+	headers [2]abi.HeaderMap
+	body    [2][]byte
+	values  map[string]string
+	skip    map[string]bool
+	denied  *outcome
+}
+
+type stage uint8
+
+const (
+	configure stage = iota
+	requestHeaders
+	requestBody
+	responseHeaders
+	responseBody
+)
+
+func startNative(t *testing.T, config string) (host, error) {
+	vm := hostapi.Registered()
+	if vm == nil {
+		t.Fatal("this package registers no filter: call sluice.Register in its init")
+	}
+	n := &native{t: t, config: config, values: map[string]string{}}
+	hostapi.Use(n)
+	n.plugin = vm.NewPluginContext(1)
+	if !n.plugin.OnPluginStart(len(config)) {
+		return nil, errors.New(strings.Join(n.logged, "\n"))
+	}
+	return n, nil
+}
+
+func (n *native) run(t *testing.T, c Case) outcome {
+	n.t, n.skip, n.values, n.denied = t, map[string]bool{}, map[string]string{}, nil
+	hostapi.Use(n)
+	call, err := dockerapi.Classify(c.Request.Method, c.Request.Path)
+	if err != nil {
+		t.Fatalf("the gateway refuses this request itself: %v", err)
+	}
+	for name, value := range c.Request.Properties {
+		n.values[strings.ReplaceAll(name, ".", "\x00")] = value
+	}
+	for path, value := range map[string]string{
+		"docker\x00operation": string(call.Operation), "docker\x00transport": call.Transport.String(),
+		"docker\x00api_version": call.APIVersion, "docker\x00path": call.RoutePath,
+		"docker\x00resource\x00kind": call.ResourceKind, "docker\x00resource\x00id": call.ResourceID,
+		"request\x00id": "filtertest", "request\x00method": c.Request.Method,
+	} {
+		n.values[path] = value
+	}
+	n.headers[0].Reset(append([]abi.Pair{
+		{Key: ":method", Value: c.Request.Method}, {Key: ":path", Value: call.Target()},
+		{Key: ":authority", Value: "docker"}, {Key: ":scheme", Value: "http"},
+	}, pairs(c.Request.Headers)...))
+	stream := n.plugin.NewHttpContext(2)
+	defer stream.OnHttpStreamDone()
+
+	n.stage = requestHeaders
+	sent := n.play(c.Request.Body, requestBody, "request_body", hostapi.Request, stream.OnHttpRequestHeaders, stream.OnHttpRequestBody)
+	if n.denied != nil {
+		return *n.denied
+	}
+	path, _ := n.headers[0].Get(":path")
+	got := outcome{path: path, request: asMap(n.headers[0].Pairs()), requestBody: sent}
+	if c.Response == nil {
+		return got
+	}
+	n.headers[1].Reset(append([]abi.Pair{{Key: ":status", Value: strconv.Itoa(c.Response.Status)}}, pairs(c.Response.Headers)...))
+	n.stage = responseHeaders
+	got.responseBody = n.play(c.Response.Body, responseBody, "response_body", hostapi.Response, stream.OnHttpResponseHeaders, stream.OnHttpResponseBody)
+	if n.denied != nil {
+		return *n.denied
+	}
+	got.response = asMap(n.headers[1].Pairs())
+	return got
+}
+
+// play takes one direction through its two stages, the body in two pieces, and returns what was let go of.
+func (n *native) play(
+	body string, bodyStage stage, hint string, d hostapi.Direction,
+	onHeaders, onBody func(int, bool) types.Action,
+) (sent []byte) {
+	action := onHeaders(n.headers[d].Len(), body == "")
+	if n.denied != nil {
+		return nil
+	}
+	if action != types.ActionContinue {
+		n.t.Error("the filter holds the stream without having denied it")
+	}
+	if body == "" || n.skip[hint] {
+		return []byte(body)
+	}
+	n.stage = bodyStage
+	for i, piece := range pieces(body) {
+		end := i == len(pieces(body))-1
+		n.body[d] = append(n.body[d], piece...)
+		action := onBody(len(n.body[d]), end)
+		if n.denied != nil {
+			return nil
+		}
+		if action == types.ActionContinue {
+			sent = append(sent, n.body[d]...)
+			n.body[d] = nil
+		} else if end {
+			n.t.Error("the filter holds the end of the body without having denied it")
+		}
+	}
+	return sent
+}
+
+// pieces cuts a body that is not empty into the chunks in which it arrives.
+func pieces(body string) []string {
+	if len(body) == 1 {
+		return []string{body}
+	}
+	half := len(body) / 2
+	return []string{body[:half], body[half:]}
+}
+
+func pairs(headers [][2]string) []abi.Pair {
+	out := make([]abi.Pair, len(headers))
+	for i, h := range headers {
+		out[i] = abi.Pair{Key: h[0], Value: h[1]}
+	}
+	return out
+}
+
+func asMap(pairs []abi.Pair) map[string][]string {
+	m := map[string][]string{}
+	for _, p := range pairs {
+		name := strings.ToLower(p.Key)
+		m[name] = append(m[name], p.Value)
+	}
+	return m
+}
+
+// What follows implements hostapi.Host.
+
+func (n *native) Log(level hostapi.Level, message string) {
+	n.logged = append(n.logged, message)
+	n.t.Logf("log %d: %s", level, message)
+}
+
+func (n *native) Configuration() ([]byte, error) {
+	if n.stage != configure {
+		return nil, types.ErrorStatusBadArgument
+	}
+	return []byte(n.config), nil
+}
+
+func (n *native) Property(path ...string) ([]byte, error) {
+	key := strings.Join(path, "\x00")
+	if key == "response\x00code" && n.stage >= responseHeaders {
+		status, _ := n.headers[1].Get(":status")
+		code, err := strconv.ParseUint(status, 10, 64)
+		return binary.LittleEndian.AppendUint64(nil, code), err
+	}
+	value, ok := n.values[key]
+	if !ok {
+		return nil, hostapi.ErrNotFound
+	}
+	return []byte(value), nil
+}
+
+func (n *native) SetProperty(value string, path ...string) error {
+	if value == "" {
+		return errors.New("the SDK cannot set an empty property")
+	}
+	if len(path) == 2 && path[0] == "sluice" && path[1] != "stages" {
+		n.skip[path[1]] = value == "skip"
+		return nil
+	}
+	n.values[strings.Join(path, "\x00")] = value
+	return nil
+}
+
+func (n *native) writable(d hostapi.Direction) bool {
+	if d == hostapi.Request {
+		return n.stage == requestHeaders || n.stage == requestBody
+	}
+	return n.stage >= responseHeaders
+}
+
+func (n *native) Header(d hostapi.Direction, name string) (string, error) {
+	if n.stage == configure || d == hostapi.Response && n.stage < responseHeaders {
+		return "", hostapi.ErrNotFound
+	}
+	value, ok := n.headers[d].Get(name)
+	if !ok {
+		return "", hostapi.ErrNotFound
+	}
+	return value, nil
+}
+
+func (n *native) Headers(d hostapi.Direction) ([][2]string, error) {
+	if n.stage == configure || d == hostapi.Response && n.stage < responseHeaders {
+		return nil, hostapi.ErrNotFound
+	}
+	var out [][2]string
+	for _, p := range n.headers[d].Pairs() {
+		out = append(out, [2]string{strings.ToLower(p.Key), p.Value})
+	}
+	return out, nil
+}
+
+func (n *native) SetHeader(d hostapi.Direction, name, value string) error {
+	if !n.writable(d) {
+		return types.ErrorStatusBadArgument
+	}
+	n.headers[d].Replace(name, value)
+	return nil
+}
+
+func (n *native) AddHeader(d hostapi.Direction, name, value string) error {
+	if !n.writable(d) {
+		return types.ErrorStatusBadArgument
+	}
+	n.headers[d].Add(name, value)
+	return nil
+}
+
+func (n *native) RemoveHeader(d hostapi.Direction, name string) error {
+	if !n.writable(d) {
+		return types.ErrorStatusBadArgument
+	}
+	n.headers[d].Remove(name)
+	return nil
+}
+
+func (n *native) Body(d hostapi.Direction, size int) ([]byte, error) {
+	if n.stage != requestBody+stage(d)*2 {
+		return nil, hostapi.ErrNotFound
+	}
+	body := n.body[d]
+	return append([]byte(nil), body[:min(size, len(body))]...), nil
+}
+
+func (n *native) SetBody(d hostapi.Direction, body []byte) error {
+	if n.stage != requestBody+stage(d)*2 {
+		return types.ErrorStatusBadArgument
+	}
+	n.body[d] = append([]byte(nil), body...)
+	return nil
+}
+
+func (n *native) SendLocalResponse(status int, body string) error {
+	if n.stage == configure || n.denied != nil {
+		return types.ErrorStatusBadArgument
+	}
+	n.denied = &outcome{denied: true, status: status, reason: body}
+	return nil
+}
+
+var _ hostapi.Host = (*native)(nil)
