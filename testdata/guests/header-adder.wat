@@ -1,0 +1,22 @@
+;; header-adder adds x-added-by: header-adder to the request and to the response.
+(module
+  (import "env" "proxy_add_header_map_value"
+    (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "x-added-by")
+  (data (i32.const 32) "header-adder")
+  (global $heap (mut i32) (i32.const 4096))
+  (func $allocate (export "proxy_on_memory_allocate") (param $size i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap
+      (i32.add (local.get $at) (i32.and (i32.add (local.get $size) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (func (export "proxy_abi_version_0_2_1"))
+
+  (func (export "proxy_on_request_headers") (param $id i32) (param $n i32) (param $eos i32) (result i32)
+    (drop (call $add (i32.const 0) (i32.const 16) (i32.const 10) (i32.const 32) (i32.const 12)))
+    (i32.const 0))
+  (func (export "proxy_on_response_headers") (param $id i32) (param $n i32) (param $eos i32) (result i32)
+    (drop (call $add (i32.const 2) (i32.const 16) (i32.const 10) (i32.const 32) (i32.const 12)))
+    (i32.const 0)))
