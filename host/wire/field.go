@@ -1,6 +1,10 @@
 package wire
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
 
 // field is a header field that means something to the framing of a message.
 type field uint8
@@ -21,49 +25,49 @@ const (
 func fieldOf(name string) field {
 	switch len(name) {
 	case 2:
-		if strings.EqualFold(name, "TE") {
+		if abi.EqualFold(name, "TE") {
 			return fieldHop
 		}
 	case 4:
-		if strings.EqualFold(name, "Host") {
+		if abi.EqualFold(name, "Host") {
 			return fieldHost
 		}
 	case 6:
-		if strings.EqualFold(name, "Expect") {
+		if abi.EqualFold(name, "Expect") {
 			return fieldExpect
 		}
 	case 7:
-		if strings.EqualFold(name, "Upgrade") {
+		if abi.EqualFold(name, "Upgrade") {
 			return fieldUpgrade
 		}
-		if strings.EqualFold(name, "Trailer") {
+		if abi.EqualFold(name, "Trailer") {
 			return fieldTrailer
 		}
 	case 10:
-		if strings.EqualFold(name, "Connection") {
+		if abi.EqualFold(name, "Connection") {
 			return fieldConnection
 		}
-		if strings.EqualFold(name, "Keep-Alive") {
+		if abi.EqualFold(name, "Keep-Alive") {
 			return fieldHop
 		}
 	case 14:
-		if strings.EqualFold(name, "Content-Length") {
+		if abi.EqualFold(name, "Content-Length") {
 			return fieldContentLength
 		}
 	case 16:
-		if strings.EqualFold(name, "Proxy-Connection") {
+		if abi.EqualFold(name, "Proxy-Connection") {
 			return fieldHop
 		}
 	case 17:
-		if strings.EqualFold(name, "Transfer-Encoding") {
+		if abi.EqualFold(name, "Transfer-Encoding") {
 			return fieldTransferEncoding
 		}
 	case 18:
-		if strings.EqualFold(name, "Proxy-Authenticate") {
+		if abi.EqualFold(name, "Proxy-Authenticate") {
 			return fieldHop
 		}
 	case 19:
-		if strings.EqualFold(name, "Proxy-Authorization") {
+		if abi.EqualFold(name, "Proxy-Authorization") {
 			return fieldHop
 		}
 	}

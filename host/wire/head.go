@@ -129,7 +129,7 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 			f.lengths++
 		case fieldTransferEncoding:
 			f.encoding = value
-			f.chunked = strings.EqualFold(value, "chunked")
+			f.chunked = abi.EqualFold(value, "chunked")
 			f.encodings++
 		case fieldConnection:
 			f.readConnection(value)
@@ -181,11 +181,11 @@ func readField(lines string) (name, value, rest string, err error) {
 func (f *framing) readConnection(list string) {
 	eachElement(list, func(option string) {
 		switch {
-		case strings.EqualFold(option, "close"):
+		case abi.EqualFold(option, "close"):
 			f.close = true
-		case strings.EqualFold(option, "keep-alive"):
+		case abi.EqualFold(option, "keep-alive"):
 			f.keep = true
-		case strings.EqualFold(option, "upgrade"):
+		case abi.EqualFold(option, "upgrade"):
 		case f.named == "":
 			f.named = option
 		default:
@@ -214,7 +214,7 @@ func dropNamed(fields []abi.Pair, named string) []abi.Pair {
 	eachElement(named, func(option string) {
 		kept := fields[:0]
 		for _, p := range fields {
-			if !strings.EqualFold(p.Key, option) {
+			if !abi.EqualFold(p.Key, option) {
 				kept = append(kept, p)
 			}
 		}

@@ -3,6 +3,8 @@ package wire
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/abi"
 )
 
 // ReadRequest reads the next request's head into r, whose Header is reused. It waits for as long as the client is idle, needs
@@ -92,7 +94,7 @@ func (r *Request) readTarget(t string) bool {
 	}
 	if t != "" && t[0] != '/' {
 		scheme, rest, ok := strings.Cut(t, "://")
-		if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		if !ok || !abi.EqualFold(scheme, "http") && !abi.EqualFold(scheme, "https") {
 			return false
 		}
 		path := strings.IndexAny(rest, "/?")
@@ -198,7 +200,7 @@ func (r *Request) apply(f *framing) error {
 		r.Body = Framing{Kind: Length, Length: f.length}
 	}
 	if f.expects > 0 && r.Minor == 1 {
-		if f.expects > 1 || !strings.EqualFold(f.expect, "100-continue") {
+		if f.expects > 1 || !abi.EqualFold(f.expect, "100-continue") {
 			return &Error{Status: 417, Message: "expectation " + quote(f.expect) + " cannot be met"}
 		}
 		r.Expect100 = r.Body.HasBody()
