@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/cmd/sluice/standin"
 )
@@ -62,7 +64,7 @@ func TestTheRealCommandLineWorks(t *testing.T) {
 			run(1, "", "not running", "exec", "web", "true")
 			run(1, "", "not running", "kill", "web")
 			run(0, "", "", "rename", "web", "site")
-			run(0, "start", "", "events", "--since", "1", "--until", "0s")
+			run(0, "start", "", "events", "--since", "1", "--until", strconv.FormatInt(time.Now().Unix()+1, 10))
 			run(0, "only a name", "", "pull", "redis:7")
 			run(0, "redis", "", "images")
 			run(0, "redis", "", "rmi", "redis:7")
