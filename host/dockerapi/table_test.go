@@ -102,7 +102,7 @@ func TestMatchingAgreesWithTheEnginesPatterns(t *testing.T) {
 	methods := []string{"GET", "POST", "DELETE", "PUT", "HEAD", "PATCH"}
 	rng := rand.New(rand.NewPCG(1, 2))
 	matched := 0
-	for range 100_000 {
+	for range 20_000 {
 		method := methods[rng.IntN(len(methods))]
 		var path strings.Builder
 		// Begin as one of the routes, so that most paths come close to one.
@@ -113,8 +113,11 @@ func TestMatchingAgreesWithTheEnginesPatterns(t *testing.T) {
 		}
 		want, wantID := dockerapi.Unknown, ""
 		for _, p := range patterns {
+			if p.route.Method != method {
+				continue
+			}
 			m := p.re.FindStringSubmatch(path.String())
-			if m == nil || p.route.Method != method {
+			if m == nil {
 				continue
 			}
 			if want == dockerapi.ContainerDelete && p.route.Operation == dockerapi.CheckpointDelete {
@@ -145,7 +148,7 @@ func TestMatchingAgreesWithTheEnginesPatterns(t *testing.T) {
 			matched++
 		}
 	}
-	if matched < 10_000 {
+	if matched < 2_000 {
 		t.Errorf("only %d paths matched a route", matched)
 	}
 }
