@@ -141,9 +141,8 @@ func (p *plugin) OnPluginStart(size int) types.OnPluginStartStatus {
 		p.config, ok = f.parse(config)
 	}
 	if !ok {
-		for _, problem := range config.problems.list {
-			Error(problem)
-		}
+		// One line: hosts report the last one as the reason.
+		Error(strings.Join(config.problems.list, "; "))
 		return types.OnPluginStartStatusFailed
 	}
 	// A host that does not know the hint calls at every stage, and the callbacks below continue.

@@ -2,6 +2,7 @@ package filtertest
 
 import (
 	"encoding/json"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func compiled(t *testing.T, code []byte) start {
 		p, err := plugin.New(t.Context(), engine, plugin.Options{
 			Name: "filter", Code: code, Config: []byte(config), Instances: 1,
 			CallTimeout: 10 * time.Second, // a loaded machine is no finding
+			Logger:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 		if err != nil {
 			return nil, err

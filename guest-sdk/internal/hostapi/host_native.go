@@ -19,6 +19,9 @@ func Register(vm types.VMContext) bool {
 	return first
 }
 
+// Reset forgets the registered filter, so that a test can register another.
+func Reset() { registered = nil }
+
 // Registered returns the filter of this program, nil when none has registered.
 func Registered() types.VMContext { return registered }
 
