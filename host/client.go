@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -64,6 +65,7 @@ func (g *Gateway) newClient(conn net.Conn, l *listener.Listener) *client {
 // serve answers the connection's requests, one after the other.
 func (c *client) serve() {
 	defer c.conn.Close()
+	defer c.survive()
 	log := c.gateway.log
 	ctx, cancel := context.WithTimeout(c.gateway.life, headTimeout)
 	peer, err := listener.Identify(ctx, c.net)
@@ -88,6 +90,15 @@ func (c *client) serve() {
 		if !c.state.CompareAndSwap(clientBusy, clientIdle) {
 			return // closing
 		}
+	}
+}
+
+// survive keeps a bug that shows in one connection from ending all of them.
+func (c *client) survive() {
+	if cause := recover(); cause != nil {
+		c.gateway.log.Error("panic while serving a client; its connection is cut: please report this",
+			slog.String("listener", c.listener), slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+		c.conn.Abort()
 	}
 }
 

@@ -155,6 +155,9 @@ func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.
 	select {
 	case <-g.idle:
 	case <-timer.C:
+		if g.users.Load() == 0 {
+			break
+		}
 		log.Warn("streams outlive the drain time of their generation; its filters end now",
 			slog.Uint64("generation", g.number), slog.Int64("streams", g.users.Load()))
 	case <-ctx.Done():

@@ -238,7 +238,7 @@ func (x *exchange) splice() bool {
 	n, err := upstream.Splice(x.conn, x.engine)
 	x.in, x.out = x.in+n.Up, x.out+n.Down
 	if err != nil {
-		x.problem = err.Error()
+		x.explain(err)
 	}
 	return false
 }
@@ -365,11 +365,22 @@ func (x *exchange) finishResponse(err error) bool {
 		}
 	}
 	if err != nil {
-		x.problem = err.Error()
+		x.explain(err)
 		x.conn.Abort()
 		return false
 	}
 	return x.keep()
+}
+
+// explain notes for the log what ended the exchange early. A client that goes
+// away is how endless streams end, and no error.
+func (x *exchange) explain(err error) {
+	var write *wire.WriteError
+	if x.vanished.Load() || errors.As(err, &write) {
+		x.problem = "the client went away"
+		return
+	}
+	x.problem = err.Error()
 }
 
 // keep decides whether the client's connection can be used on. A client whose

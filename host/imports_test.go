@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"host/chain":         {"host/plugin", "host/dockerapi", "abi"},
 	"host":               {"host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "cmd/sluice/standin", "filters"},
-	"cmd/sluice/standin": {},
+	"cmd/sluice/standin": {"host/dockerapi"},
 }
 
 // onlyBy is which packages alone may import a library.

@@ -179,9 +179,7 @@ func (s *Stream) Close() {
 	pending := false
 	for i := range s.filters {
 		f := &s.filters[i]
-		if f.state == open || f.state == bypassed {
-			pending = f.guest.Done() || pending
-		}
+		pending = f.guest.Done() || pending
 	}
 	if pending {
 		return // still referred to by a guest; left to the garbage collector
@@ -273,7 +271,7 @@ func (s *Stream) RequestBody(chunk []byte, endOfStream bool) (out []byte, ready 
 // WantsRequestBody tells whether any filter is to see the request's body. When
 // none is, the handler may pass it by the chain. It may be asked once the head
 // is ready.
-func (s *Stream) WantsRequestBody() bool { return s.wantsBody(&s.request, 0, len(s.filters)) }
+func (s *Stream) WantsRequestBody() bool { return s.wantsBody(&s.request) }
 
 // ResponseHeaders takes the response's head through the filters. fields are
 // copied. hold keeps the head back until the first byte of the body, so that
@@ -298,13 +296,12 @@ func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready
 }
 
 // WantsResponseBody tells whether any filter is to see the response's body.
-func (s *Stream) WantsResponseBody() bool { return s.wantsBody(&s.response, 0, len(s.filters)) }
+func (s *Stream) WantsResponseBody() bool { return s.wantsBody(&s.response) }
 
-func (s *Stream) wantsBody(d *direction, from, to int) bool {
-	if d.ended {
-		return false
-	}
-	for i := from; i < to; i++ {
+func (s *Stream) wantsBody(d *direction) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := d.first; i != d.end && !d.ended; i += d.step {
 		if s.filters[i].wants(d.body) {
 			return true
 		}

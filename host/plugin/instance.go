@@ -30,6 +30,8 @@ type Instance struct {
 
 	// lost is set, and never reset, once the instance may not be entered again.
 	lost atomic.Bool
+	// served is set once a stream came to its end here.
+	served atomic.Bool
 
 	mu       sync.Mutex // held for one callback; guards what follows
 	contexts map[uint32]*Stream

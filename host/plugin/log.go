@@ -3,6 +3,8 @@ package plugin
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 )
@@ -31,6 +33,13 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 	if !log.Enabled(context.Background(), at) {
 		return
 	}
+	allowed, dropped := i.plugin.lines.take(time.Now())
+	if !allowed {
+		return
+	}
+	if dropped > 0 {
+		log.Warn("the filter logs too much; lines were dropped", slog.Int("dropped", dropped))
+	}
 	if stream, ok := i.current.(interface{ ContextID() uint32 }); ok {
 		log.Log(context.Background(), at, message, slog.Uint64("context_id", uint64(stream.ContextID())))
 		return
@@ -46,6 +55,38 @@ func (i *Instance) LogLevel() abi.LogLevel {
 		}
 	}
 	return abi.LogLevelCritical
+}
+
+const (
+	logBurst = 500 // lines that a filter may log at once
+	logRate  = 100 // lines a second that it may log all the time
+)
+
+// logLimit is a token bucket for one filter's log lines, all instances
+// together, so that a filter cannot fill a disk or hide what others say.
+type logLimit struct {
+	mu      sync.Mutex
+	used    float64 // lines, leaking at logRate
+	last    time.Time
+	dropped int
+}
+
+// take asks for a line. dropped is how many were refused since the last one that
+// was not.
+func (l *logLimit) take(now time.Time) (allowed bool, dropped int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.last.IsZero() {
+		l.used = max(0, l.used-logRate*now.Sub(l.last).Seconds())
+	}
+	l.last = now
+	if l.used+1 > logBurst {
+		l.dropped++
+		return false, 0
+	}
+	l.used++
+	dropped, l.dropped = l.dropped, 0
+	return true, dropped
 }
 
 // guestWriter turns what a guest prints on fd 1 and 2 into log lines.

@@ -52,13 +52,13 @@ type Plugin struct {
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
 
+	lines  logLimit
 	shards []shard
 	next   atomic.Uint32 // round robin over shards
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	crashes int           // consecutive crashes, for the backoff
-	crashed time.Time     // when the last one was
+	crashes int           // in a row, of instances that served no stream; for the backoff
 	changed chan struct{} // closed and renewed whenever an instance came up
 	wait    sync.WaitGroup
 	stop    context.CancelFunc
@@ -249,12 +249,13 @@ func (p *Plugin) replace(crashed *Instance) {
 	if p.closed {
 		return
 	}
-	now := time.Now()
-	if now.Sub(p.crashed) > backoffReset {
+	// An instance that served a stream before it crashed is worth replacing at
+	// once, however often that happens: otherwise whoever knows a request that
+	// crashes the filter could shut everybody else out.
+	if crashed.served.Load() {
 		p.crashes = 0
 	}
 	p.crashes++
-	p.crashed = now
 	delay := backoff(p.crashes)
 	p.wait.Add(1)
 	go func() {
@@ -264,10 +265,9 @@ func (p *Plugin) replace(crashed *Instance) {
 }
 
 const (
-	backoffFree  = 3 // crashes in a row that are made good at once
-	backoffBase  = 10 * time.Millisecond
-	backoffMax   = 5 * time.Second
-	backoffReset = 10 * time.Second
+	backoffFree = 3 // crashes in a row that are made good at once
+	backoffBase = 10 * time.Millisecond
+	backoffMax  = acquireWait / 2 // so that a stream which waits gets its turn
 )
 
 // backoff is the pause before the nth replacement in a row.

@@ -51,9 +51,6 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	return nil
 }
 
-// Opened tells whether Open was called with success and Done was not.
-func (s *Stream) Opened() bool { return s.instance != nil }
-
 // ID is the guest's context id.
 func (s *Stream) ID() uint32 { return s.id }
 
@@ -144,6 +141,9 @@ func (s *Stream) delete() error {
 	}
 	delete(i.contexts, s.id)
 	i.current = &i.root
+	if err == nil {
+		i.served.Store(true)
+	}
 	return err
 }
 
