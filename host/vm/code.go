@@ -93,7 +93,7 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	if scanErr != nil {
 		return fmt.Errorf("invalid module: %w", scanErr)
 	}
-	if !outline.memory && len(compiled.ImportedFunctions()) > 0 {
+	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory
 	}
 	c.start = outline.start

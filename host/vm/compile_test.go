@@ -1,0 +1,198 @@
+package vm_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+func TestCompileSaysWhatIsWrong(t *testing.T) {
+	valid := guest(t, "noop")
+	for _, test := range []struct {
+		name string
+		code []byte
+		want string
+	}{
+		{"nothing", nil, `not a WebAssembly module: it does not begin with "\0asm"`},
+		{"a script", []byte("#!/bin/sh\n"), `not a WebAssembly module: it does not begin with "\0asm"`},
+		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), "a WebAssembly component, not a core module: build the filter for wasip1 (TinyGo: -target=wasi)"},
+		{"another version", []byte("\x00asm\x02\x00\x00\x00"), "invalid module: invalid version header"},
+		{"half of a module", valid[:len(valid)/2], "invalid module: *"},
+		{"unknown imports", guest(t, "unknown-import"), "unknown import env.proxy_make_coffee (i32, i32) -> i32\n" +
+			"unknown import kitchen.boil (i64)\n" +
+			"unknown import env.proxy_log (f32) -> i32"},
+		{"an imported memory", guest(t, "import-memory"), "the module has no memory of its own|unknown import env.memory a memory"},
+		{"too much memory", guest(t, "big-memory"), "the module needs at least 128 MiB of memory, more than the limit of 64 MiB"},
+		{"a callback of another type", guest(t, "wrong-type"), "the module exports proxy_on_request_headers with the type (i64) -> f32, which is not proxy-wasm's"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			engine := newEngine(t, vm.Options{})
+			_, err := engine.Compile(t.Context(), "guest", test.code)
+			if err == nil {
+				t.Fatal("compiled")
+			}
+			got, ok := strings.CutPrefix(err.Error(), "compile guest: ")
+			if prefix, any := strings.CutSuffix(test.want, "*"); any {
+				ok = ok && strings.HasPrefix(got, prefix)
+			} else {
+				ok = ok && slices.Contains(strings.Split(test.want, "|"), got)
+			}
+			if !ok {
+				t.Errorf("got  %v\nwant %v", err, test.want)
+			}
+			if n := engine.Codes(); n != 0 {
+				t.Errorf("%d compiled modules are kept", n)
+			}
+		})
+	}
+}
+
+func TestCompileErrorsHaveTypes(t *testing.T) {
+	engine := newEngine(t, vm.Options{MemoryLimit: 1 << 20})
+	_, err := engine.Compile(t.Context(), "x", guest(t, "unknown-import"))
+	var missing *vm.MissingImportError
+	if !errors.As(err, &missing) || missing.Module != "env" || missing.Name != "proxy_make_coffee" {
+		t.Errorf("got %#v", missing)
+	}
+	_, err = engine.Compile(t.Context(), "x", guest(t, "big-memory"))
+	var memory *vm.MemoryError
+	if !errors.As(err, &memory) || memory.Need != 128<<20 || memory.Limit != 1<<20 {
+		t.Errorf("got %#v", memory)
+	}
+	_, err = engine.Compile(t.Context(), "x", []byte("text"))
+	if !errors.Is(err, vm.ErrNotWasm) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestModuleDescribesItself(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	m := compile(t, engine, "header-adder")
+	if got, want := m.Imports(), []string{"env.proxy_add_header_map_value"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("imports: got %q, want %q", got, want)
+	}
+	if got, want := m.ABIMarkers(), []string{"proxy_abi_version_0_2_1"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("markers: got %q, want %q", got, want)
+	}
+	if !m.HasExport("proxy_on_request_headers") || m.HasExport("memory") || m.HasExport("proxy_on_tick") {
+		t.Errorf("exports: %q", m.ExportNames())
+	}
+	if params, results, ok := m.Shape("proxy_on_request_headers"); params != 3 || results != 1 || !ok {
+		t.Errorf("shape: got %d, %d, %v", params, results, ok)
+	}
+	if _, _, ok := m.Shape("proxy_on_tick"); ok {
+		t.Error("an export that is not there has a shape")
+	}
+	if len(m.Digest()) != 64 || m.Size() != len(guest(t, "header-adder")) || m.Name() != "header-adder" {
+		t.Error(m.Digest(), m.Size(), m.Name())
+	}
+	if m.Asyncify() || !compile(t, engine, "asyncify").Asyncify() {
+		t.Error("asyncify is not told")
+	}
+}
+
+// A start section is turned into an export, which is nobody's business.
+func TestStartSectionIsNotListed(t *testing.T) {
+	m := compile(t, newEngine(t, vm.Options{}), "start-section")
+	for _, name := range m.ExportNames() {
+		if strings.HasPrefix(name, "sluice") {
+			t.Errorf("exports %q", name)
+		}
+	}
+}
+
+// wazero would run an exported import without a memory, and crash outside of
+// its own recovery.
+func TestImportThatIsExportedIsNoCallback(t *testing.T) {
+	i := instantiate(t, "lent-callback", vm.InstanceOptions{})
+	if i.Func("proxy_on_tick") != nil {
+		t.Error("an import can be called as a callback")
+	}
+	if i.Func("proxy_on_request_headers") == nil {
+		t.Error("the module's own callback is gone too")
+	}
+}
+
+func TestSameCodeIsCompiledOnce(t *testing.T) {
+	ctx := context.Background()
+	engine := newEngine(t, vm.Options{})
+	first, err := engine.Compile(ctx, "first", guest(t, "noop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := engine.Compile(ctx, "second", guest(t, "noop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := second.Instantiate(vm.InstanceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, close := range []func() error{
+		func() error { return first.Close(ctx) },
+		func() error { return first.Close(ctx) }, // counts once
+		func() error { return second.Close(ctx) },
+	} {
+		if n := engine.Codes(); n != 1 {
+			t.Fatalf("step %d: %d compiled modules, want 1", step, n)
+		}
+		if err := close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// An instance outlives its module.
+	if got := call(t, instance, "proxy_on_vm_start", 1, 0); got != 1 {
+		t.Errorf("got %d, want 1", got)
+	}
+	if _, err := second.Instantiate(vm.InstanceOptions{}); !errors.Is(err, vm.ErrClosed) {
+		t.Errorf("instantiate a closed module: %v", err)
+	}
+	if err := instance.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := engine.Codes(); n != 0 {
+		t.Errorf("%d compiled modules are left", n)
+	}
+}
+
+func TestCompiledCodeIsCachedInADirectory(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		engine := newEngine(t, vm.Options{CacheDir: dir})
+		i, err := compile(t, engine, "noop").Instantiate(vm.InstanceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := call(t, i, "proxy_on_vm_start", 1, 0); got != 1 {
+			t.Errorf("got %d, want 1", got)
+		}
+	}
+}
+
+func TestClosedEngineRefuses(t *testing.T) {
+	ctx := context.Background()
+	engine, err := vm.NewEngine(ctx, vm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := engine.Compile(ctx, "noop", guest(t, "noop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := engine.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := engine.Compile(ctx, "noop", guest(t, "noop")); !errors.Is(err, vm.ErrClosed) {
+		t.Errorf("compile: %v", err)
+	}
+	if _, err := module.Instantiate(vm.InstanceOptions{}); !errors.Is(err, vm.ErrClosed) {
+		t.Errorf("instantiate: %v", err)
+	}
+}
