@@ -112,8 +112,24 @@ func all(s string, want uint8) bool {
 // ValidName reports whether s can be a field's name: a token.
 func ValidName(s string) bool { return s != "" && all(s, isToken) }
 
-// ValidValue reports whether s can be a field's value: no control characters but the tab.
+// ValidValue reports whether s can be a field's value: no control characters but the tab. Values are most of a head, and are
+// checked on both sides, so eight bytes are looked at together, and only where one of them is conspicuous each by itself.
 func ValidValue(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(s) >= 8 {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// The usual test for a zero byte, with "less than 32" and "equal to 127" in its place.
+		del := w ^ 0x7f*ones
+		if ((w-' '*ones)&^w|(del-ones)&^del)&high != 0 && !validBytes(s[:8]) {
+			return false
+		}
+		s = s[8:]
+	}
+	return validBytes(s)
+}
+
+func validBytes(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
