@@ -19,12 +19,12 @@ func CheckFields(pairs []Pair) string {
 		}
 		for j := 0; j < len(name); j++ {
 			if !tokenByte(name[j]) {
-				return "the name of the header field " + strconv.Quote(key) + " holds a character that is not allowed: " + strconv.QuoteRune(rune(name[j]))
+				return "the name of the header field " + strconv.Quote(key) + " holds a character that is not allowed: " + strconv.Quote(name[j:j+1])
 			}
 		}
 		for j := 0; j < len(value); j++ {
 			if c := value[j]; c < ' ' && c != '\t' || c == 0x7f {
-				return "the value of the header field " + strconv.Quote(key) + " holds a control character: " + strconv.QuoteRune(rune(c))
+				return "the value of the header field " + strconv.Quote(key) + " holds a control character: " + strconv.Quote(value[j:j+1])
 			}
 		}
 	}
