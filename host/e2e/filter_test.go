@@ -53,7 +53,8 @@ func TestPrivilegesAreDeniedWithTheirReason(t *testing.T) {
 				d.Errorf("docker %v: the engine made %s", args, names)
 			}
 		}
-		d.run("run", "--rm", "--name", d.name, "--network", "none", "-v", "/srv/ci/none:/host", image, "echo", "allowed").want(d, "allowed\n", 0)
+		// Created only: the engine would make the folder on the host when it starts the container.
+		d.prepare("create", "--name", d.name, "--network", "none", "-v", "/srv/ci/none:/host", image, "true")
 	})
 }
 
@@ -189,7 +190,7 @@ func TestTrapDeniesItsOwnRequestOnly(t *testing.T) {
 		jsonBody(t, response, &body)
 		return response.StatusCode, body.Message
 	}
-	for range 20 {
+	for range 3 {
 		if status, message := get(""); status != http.StatusOK {
 			t.Fatalf("a plain request got %d %q", status, message)
 		}

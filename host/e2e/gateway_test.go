@@ -23,7 +23,7 @@ import (
 const everyFilter = `
   - name: request-guard
     module: {filter:request-guard}
-    config: {default: allow, deny: [{methods: [POST], paths: ['/swarm/init$']}]}
+    config: {default: allow, deny: [{methods: [POST], paths: [/swarm/init]}]}
   - name: no-privileged
     module: {filter:no-privileged}
     config: {allow_binds: [/srv/ci]}

@@ -58,14 +58,7 @@ func TestCopyBothWays(t *testing.T) {
 			d.Error("cp into a missing directory ended with 0")
 		}
 		// As a tar stream on standard input and output.
-		var archive bytes.Buffer
-		w := tar.NewWriter(&archive)
-		if err := w.WriteHeader(&tar.Header{Name: "from-tar", Mode: 0o644, Size: 4}); err != nil {
-			d.Fatal(err)
-		}
-		_, _ = w.Write([]byte("tar\n"))
-		_ = w.Close()
-		d.feed(&archive, "cp", "-", d.name+":/tmp").want(d, "", 0)
+		d.feed(bytes.NewReader(tarOf("from-tar", "tar\n")), "cp", "-", d.name+":/tmp").want(d, "", 0)
 		r := d.finish(d.command("cp", d.name+":/tmp/from-tar", "-"), []string{"cp", "-"})
 		entry, err := tar.NewReader(strings.NewReader(r.stdout)).Next()
 		if err != nil || entry.Name != "from-tar" {
@@ -214,4 +207,15 @@ func TestBuildWithBuildKit(t *testing.T) {
 			d.Errorf("a failing build ended with %d", r.code)
 		}
 	})
+}
+
+// tarOf is an archive of one file.
+func tarOf(name, content string) []byte {
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	// A buffer takes everything.
+	_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))})
+	_, _ = w.Write([]byte(content))
+	_ = w.Close()
+	return archive.Bytes()
 }
