@@ -19,7 +19,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	e := newEngine(t, answer)
 	p := e.pool(upstream.Options{})
 	for range 5 {
-		if err := ask(t, p, get(), "", true); err != nil {
+		if err := ask(t, p, get(), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestRestartedEngineIsNotNoticed(t *testing.T) {
 	p := e.pool(upstream.Options{})
 	post := &wire.Request{Method: "POST", Target: "/containers/create", Body: wire.Framing{Kind: wire.Length, Length: 2}}
 	for range 3 {
-		if err := ask(t, p, post, "{}", false); err != nil {
+		if err := ask(t, p, post, "{}"); err != nil {
 			t.Fatal(err)
 		}
 		e.stop()
@@ -58,7 +58,7 @@ func TestUnreachableEngineIsNamed(t *testing.T) {
 	e := newEngine(t, answer)
 	p := e.pool(upstream.Options{})
 	e.stop()
-	err := ask(t, p, get(), "", true)
+	err := ask(t, p, get(), "")
 	if !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), "unix://"+e.path) {
 		t.Errorf("got %v", err)
 	}
@@ -86,9 +86,12 @@ func TestOnlyWholeExchangesAreKept(t *testing.T) {
 				}
 			})
 			p := e.pool(upstream.Options{})
-			var resp wire.Response
-			c, err := p.Exchange(t.Context(), get(), nil, &resp, true)
+			c, _, err := p.Get(t.Context())
 			if err != nil {
+				t.Fatal(err)
+			}
+			var resp wire.Response
+			if err := errors.Join(c.WriteRequest(get()), c.Flush(), c.ReadResponse(&resp, "GET")); err != nil {
 				t.Fatal(err)
 			}
 			if test.read {
@@ -122,7 +125,7 @@ func TestIdleConnectionsAreBoundedAndExpire(t *testing.T) {
 		t.Errorf("%d idle; want at most 3", n)
 	}
 	within(t, "the pool empties by itself", func() bool { return p.Idle() == 0 })
-	if err := ask(t, p, get(), "", true); err != nil {
+	if err := ask(t, p, get(), ""); err != nil {
 		t.Error(err)
 	}
 	within(t, "and once more", func() bool { return p.Idle() == 0 })
@@ -142,7 +145,7 @@ func TestClosedPoolKeepsNothing(t *testing.T) {
 	}
 	// One without idle connections works too.
 	p = e.pool(upstream.Options{MaxIdle: -1})
-	if err := errors.Join(ask(t, p, get(), "", true), ask(t, p, get(), "", true)); err != nil || p.Idle() != 0 {
+	if err := errors.Join(ask(t, p, get(), ""), ask(t, p, get(), "")); err != nil || p.Idle() != 0 {
 		t.Errorf("%v, %d idle", err, p.Idle())
 	}
 }
@@ -155,7 +158,7 @@ func TestPoolUnderLoadWithRestarts(t *testing.T) {
 	for range 8 {
 		wait.Go(func() {
 			for range 200 {
-				if ask(t, p, get(), "", true) != nil {
+				if ask(t, p, get(), "") != nil {
 					failed.Add(1)
 				}
 			}

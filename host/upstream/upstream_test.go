@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"errors"
 	"net"
 	"path/filepath"
 	"sync"
@@ -111,27 +112,43 @@ func answer(nc net.Conn) {
 
 func get() *wire.Request { return &wire.Request{Method: "GET", Target: "/_ping", Host: "docker"} }
 
-// ask makes one exchange, reads its body and gives the connection back.
-func ask(t *testing.T, p *upstream.Pool, r *wire.Request, body string, replayable bool) error {
+// ask makes one exchange and gives the connection back.
+func ask(t *testing.T, p *upstream.Pool, r *wire.Request, body string) error {
 	t.Helper()
-	var resp wire.Response
-	c, err := p.Exchange(t.Context(), r, []byte(body), &resp, replayable)
+	c, _, err := p.Get(t.Context())
 	if err != nil {
 		return err
 	}
-	got := ""
-	for done := false; !done; {
-		var b []byte
-		if b, done, err = c.NextBody(); err != nil {
-			return err
-		}
-		got += string(b)
+	resp, got, err := exchange(c, r, body)
+	if err != nil {
+		c.Close()
+		return err
 	}
 	p.Put(c)
 	if got != "ok" || resp.Status != 200 {
 		t.Errorf("got %d %q", resp.Status, got)
 	}
 	return nil
+}
+
+func exchange(c *wire.Conn, r *wire.Request, body string) (resp wire.Response, got string, err error) {
+	if err := c.WriteRequest(r); err != nil {
+		return resp, "", err
+	}
+	if _, err := c.WriteBody([]byte(body)); err != nil {
+		return resp, "", err
+	}
+	if err := errors.Join(c.FinishBody(nil), c.Flush(), c.ReadResponse(&resp, r.Method)); err != nil {
+		return resp, "", err
+	}
+	for done := false; !done; {
+		var b []byte
+		if b, done, err = c.NextBody(); err != nil {
+			return resp, "", err
+		}
+		got += string(b)
+	}
+	return resp, got, nil
 }
 
 // within waits for what other goroutines bring about.

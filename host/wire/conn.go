@@ -109,13 +109,17 @@ func (c *Conn) Buffered() []byte { return c.rbuf[c.r:c.w] }
 // Reusable reports whether another message may follow on this connection: the last one in both directions is complete,
 // neither side asked to close, nothing failed.
 func (c *Conn) Reusable() bool {
-	return c.in.done && c.out.done && !c.closing && c.rerr == nil && c.werr == nil && len(c.in.view) == 0
+	// After the peer's EOF only what it sent before can follow: pipelined requests of a client that half-closed.
+	open := c.rerr == nil || c.rerr == io.EOF && c.w > c.r
+	return c.BodyDone() && c.out.done && !c.closing && c.werr == nil && open
 }
 
-// Unanswered reports whether not a byte came back since the last WriteRequest.
+// Unanswered reports whether not a byte came back since the last WriteRequest. A request that ended so, and can be repeated by its
+// nature, may be sent elsewhere.
 func (c *Conn) Unanswered() bool { return !c.news }
 
-// Unsent reports whether the network took not a byte of the last request that was begun: it is safe to send it elsewhere.
+// Unsent reports whether the network took not a byte of the last request that was begun: it may be sent elsewhere, whatever
+// it is.
 func (c *Conn) Unsent() bool { return c.sent == 0 }
 
 // Hijack ends HTTP on this connection: from here on both directions are raw bytes, read with NextBody, ReadBody and CopyBody,

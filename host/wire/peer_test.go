@@ -221,3 +221,51 @@ func TestHalfCloseEachWay(t *testing.T) {
 		})
 	}
 }
+
+// What is known of a request whose connection failed decides whether it may be sent again.
+func TestFailedRequests(t *testing.T) {
+	request := &wire.Request{Method: "POST", Target: "/containers/create", Body: wire.Framing{Kind: wire.Length, Length: 8 << 20}}
+	body := make([]byte, 8<<20)
+	send := func(c *wire.Conn) error {
+		if err := c.WriteRequest(request); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.WriteBody(body)
+		return err
+	}
+	t.Run("engine gone before", func(t *testing.T) {
+		server, client := pair(t, "unix")
+		server.Close()
+		c := wire.NewConn(client, wire.Options{})
+		if err := send(c); err == nil || !c.Unsent() || !c.Unanswered() {
+			t.Errorf("%v, unsent %v, unanswered %v", err, c.Unsent(), c.Unanswered())
+		}
+	})
+	t.Run("engine goes while it reads", func(t *testing.T) {
+		server, client := pair(t, "unix")
+		go func() {
+			io.ReadFull(server, make([]byte, 100))
+			server.Close()
+		}()
+		c := wire.NewConn(client, wire.Options{})
+		if err := send(c); err == nil || c.Unsent() || !c.Unanswered() {
+			t.Errorf("%v, unsent %v, unanswered %v", err, c.Unsent(), c.Unanswered())
+		}
+	})
+	t.Run("engine answers and goes while it reads", func(t *testing.T) {
+		server, client := pair(t, "unix")
+		go func() {
+			io.ReadFull(server, make([]byte, 100))
+			io.WriteString(server, "HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n")
+			server.Close()
+		}()
+		c := wire.NewConn(client, wire.Options{})
+		var r wire.Response
+		if err := send(c); err == nil {
+			t.Fatal("the whole body was taken")
+		}
+		if err := c.ReadResponse(&r, "POST"); err != nil || r.Status != 413 || c.Unanswered() || c.Reusable() {
+			t.Errorf("status %d, %v, unanswered %v, reusable %v", r.Status, err, c.Unanswered(), c.Reusable())
+		}
+	})
+}

@@ -340,8 +340,15 @@ func TestWrittenRequest(t *testing.T) {
 	err := c.WriteRequest(&wire.Request{
 		Method: "POST", Target: "/v1.41/exec/e/start", Host: "", Upgrade: "tcp", Expect100: true,
 		Header: []abi.Pair{
-			{Key: "x-b", Value: "2"}, {Key: "X-A", Value: "1"}, {Key: "content-length", Value: "99"}, {Key: "Transfer-Encoding", Value: "chunked"},
-			{Key: "host", Value: "evil"}, {Key: "Connection", Value: "close"}, {Key: "keep-alive", Value: "1"}, {Key: "te", Value: "trailers"}, {Key: "expect", Value: "x"},
+			{Key: "x-b", Value: "2"},
+			{Key: "X-A", Value: "1"},
+			{Key: "content-length", Value: "99"},
+			{Key: "Transfer-Encoding", Value: "chunked"},
+			{Key: "host", Value: "evil"},
+			{Key: "Connection", Value: "close"},
+			{Key: "keep-alive", Value: "1"},
+			{Key: "te", Value: "trailers"},
+			{Key: "expect", Value: "x"},
 			{Key: "proxy-authorization", Value: "x"},
 		},
 		Body: wire.Framing{Kind: wire.Length, Length: 2},
