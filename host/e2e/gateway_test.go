@@ -18,29 +18,10 @@ import (
 	"time"
 )
 
-// everyFilter is the chain that the comparisons pass through: all bundled filters at work, none of them in the way. What they change on
-// purpose is a label on each created container, which normalise takes out.
-const everyFilter = `
-  - name: request-guard
-    module: {filter:request-guard}
-    config: {default: allow, deny: [{methods: [POST], paths: [/swarm/init]}]}
-  - name: no-privileged
-    module: {filter:no-privileged}
-    config: {allow_binds: [/srv/ci]}
-  - name: owner-label
-    module: {filter:owner-label}
-    config: {labels: {sluice.e2e: owned}}
-  - name: redact-env
-    module: {filter:redact-env}
-    config: {names: [PASSWORD]}
-  - name: response-headers
-    module: {filter:response-headers}
-    config: {set: {X-Sluice-E2e: seen}, remove: [Docker-Experimental]}
-`
-
-// A gateway is a started `sluice serve`.
+// A gateway is a started sluice.
 type gateway struct {
 	binary  string
+	args    []string
 	config  string // path of its configuration
 	socket  string // path of its unix socket
 	address string // unix://socket
@@ -67,6 +48,7 @@ func prepareGateway(t testing.TB, upstream, filters string) *gateway {
 		log:    &logBuffer{},
 		exited: make(chan error, 1),
 	}
+	g.args = []string{"serve", "--config", g.config}
 	g.address = "unix://" + g.socket
 	g.configure(t, upstream, filters)
 	return g
@@ -113,7 +95,7 @@ func expandModules(t testing.TB, filters string) string {
 
 // start runs the gateway and waits until it answers.
 func (g *gateway) start() error {
-	g.process = exec.Command(g.binary, "serve", "--config", g.config)
+	g.process = exec.Command(g.binary, g.args...)
 	g.process.Stdout, g.process.Stderr = g.log, g.log
 	// A cache of its own: the user's must not decide what is tested.
 	g.process.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(g.config))
@@ -177,34 +159,42 @@ func startGateway(t testing.TB, upstream, filters string) *gateway {
 var shared struct {
 	sync.Mutex
 	gateway *gateway
+	failed  error
 }
 
-// sharedGateway is the gateway with everyFilter that all comparisons use, all at once: it lives until TestMain ends.
+// sharedGateway is the README's quickstart, which all comparisons use, all at once: it lives until TestMain ends.
 func sharedGateway(t testing.TB) *gateway {
 	t.Helper()
 	upstream := engine(t)
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.gateway == nil {
-		g := prepareGateway(t, upstream, everyFilter)
-		if err := g.start(); err != nil {
-			t.Fatal(err)
+	if shared.gateway == nil && shared.failed == nil {
+		dir := filepath.Join(scratch, "quickstart")
+		g := &gateway{
+			binary: sluice(t),
+			args:   []string{"quickstart", "--dir", dir, "--upstream", upstream},
+			config: filepath.Join(dir, "sluice.yaml"),
+			socket: filepath.Join(dir, "docker.sock"),
+			log:    &logBuffer{},
+			exited: make(chan error, 1),
 		}
-		shared.gateway = g
+		g.address = "unix://" + g.socket
+		shared.gateway, shared.failed = g, g.start()
+	}
+	if shared.failed != nil {
+		t.Fatal(shared.failed)
 	}
 	return shared.gateway
 }
 
-func stopShared() {
+// stopShared reports whether the shared gateway ended well.
+func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.gateway == nil {
-		return
+	if shared.gateway == nil || shared.failed != nil {
+		return nil
 	}
-	if err := shared.gateway.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL: shared gateway:", err)
-		os.Exit(1)
-	}
+	return shared.gateway.stop()
 }
 
 // client speaks plain HTTP with a unix socket.

@@ -31,10 +31,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	stopShared()
-	if err := os.RemoveAll(scratch); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, "remove scratch directory:", err)
-		code = 1
+	for _, err := range []error{stopShared(), os.RemoveAll(scratch)} {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "FAIL: after the tests:", err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
