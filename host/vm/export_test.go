@@ -27,3 +27,6 @@ func Scan(code []byte) (rewritten []byte, start string, err error) {
 	}
 	return o.code, o.start, nil
 }
+
+// Look is what the watchdog does at a tick.
+func (e *Engine) Look() { e.watch.look(e.watch.tick.Load()) }

@@ -1,0 +1,206 @@
+package vm_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// The benchmarks of this file and of package hostcall are the table "Inside the
+// engine" of PERFORMANCE.md, as far as it is about running guests.
+
+// BenchmarkCall is one call of an export that does nothing.
+func BenchmarkCall(b *testing.B) {
+	i := instantiate(b, "noop", vm.InstanceOptions{})
+	f := i.Func("proxy_on_request_headers")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f.Call(2, 10, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkLife is the whole life of a request in a filter that does nothing:
+// create, four stages, done, log, delete.
+func BenchmarkLife(b *testing.B) {
+	i := instantiate(b, "noop", vm.InstanceOptions{})
+	create := i.Func("proxy_on_context_create")
+	stages := []*vm.Func{
+		i.Func("proxy_on_request_headers"), i.Func("proxy_on_request_body"),
+		i.Func("proxy_on_response_headers"), i.Func("proxy_on_response_body"),
+	}
+	end := []*vm.Func{i.Func("proxy_on_done"), i.Func("proxy_on_log"), i.Func("proxy_on_delete")}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := create.Call(2, 1); err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range stages {
+			if _, err := f.Call(2, 10, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, f := range end {
+			if _, err := f.Call(2); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkFind is finding an export by its name, with the first call.
+func BenchmarkFind(b *testing.B) {
+	module := wazeroModule(b, wazero.NewRuntimeConfig())
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := module.ExportedFunction("proxy_on_request_headers").Call(ctx, 2, 10, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMemory is reading and writing guest memory.
+func BenchmarkMemory(b *testing.B) {
+	memory := instantiate(b, "noop", vm.InstanceOptions{}).Memory()
+	data := make([]byte, 2300)
+	b.Run("view", func(b *testing.B) {
+		for b.Loop() {
+			if view, ok := memory.Read(4096, 2300); !ok || len(view) != 2300 {
+				b.Fatal("unreadable")
+			}
+		}
+	})
+	b.Run("copy", func(b *testing.B) {
+		for b.Loop() {
+			view, _ := memory.Read(4096, 2300)
+			copy(data, view)
+		}
+	})
+	b.Run("write30", func(b *testing.B) {
+		for b.Loop() {
+			if !memory.Write(4096, data[:30]) {
+				b.Fatal("unwritable")
+			}
+		}
+	})
+}
+
+func BenchmarkInstantiate(b *testing.B) {
+	module := compile(b, newEngine(b, vm.Options{}), "noop")
+	b.ReportAllocs()
+	for b.Loop() {
+		i, err := module.Instantiate(vm.InstanceOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := i.Start(); err != nil {
+			b.Fatal(err)
+		}
+		_ = i.Close()
+	}
+}
+
+// BenchmarkCompile compiles, or finds compiled in a directory, the driver: 8 KB
+// with every import there is.
+func BenchmarkCompile(b *testing.B) {
+	code := guest(b, "driver")
+	run := func(b *testing.B, options vm.Options) {
+		engine := newEngine(b, options)
+		for b.Loop() {
+			module, err := engine.Compile(context.Background(), "driver", code)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_ = module.Close(context.Background())
+		}
+	}
+	b.Run("anew", func(b *testing.B) { run(b, vm.Options{}) })
+	b.Run("cached", func(b *testing.B) { run(b, vm.Options{CacheDir: b.TempDir()}) })
+}
+
+// BenchmarkWazero is what wazero's own ways of calling cost, to compare with
+// BenchmarkCall.
+func BenchmarkWazero(b *testing.B) {
+	plain := wazeroModule(b, wazero.NewRuntimeConfig()).ExportedFunction("proxy_on_request_headers")
+	closing := wazeroModule(b, wazero.NewRuntimeConfig().WithCloseOnContextDone(true)).ExportedFunction("proxy_on_request_headers")
+	ctx := context.Background()
+	deep := ctx
+	for n := range 8 {
+		deep = context.WithValue(deep, depth(n), n)
+	}
+	withStack := func(f api.Function, ctx context.Context) func(*testing.B) {
+		return func(b *testing.B) {
+			var stack [3]uint64
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := f.CallWithStack(ctx, stack[:]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.Run("CallWithStack", withStack(plain, ctx))
+	b.Run("CallWithStack/deep context", withStack(plain, deep))
+	b.Run("CallWithStack/close on done", withStack(closing, ctx))
+	b.Run("Call", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := plain.Call(ctx, 2, 10, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Call/timeout context", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			timeout, cancel := context.WithTimeout(ctx, time.Second)
+			if _, err := closing.Call(timeout, 2, 10, 1); err != nil {
+				b.Fatal(err)
+			}
+			cancel()
+		}
+	})
+}
+
+type depth int
+
+// wazeroModule is the guest noop on wazero alone.
+func wazeroModule(b *testing.B, config wazero.RuntimeConfig) api.Module {
+	b.Helper()
+	ctx := context.Background()
+	runtime := wazero.NewRuntimeWithConfig(ctx, config)
+	b.Cleanup(func() { _ = runtime.Close(ctx) })
+	module, err := runtime.Instantiate(ctx, guest(b, "noop"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return module
+}
+
+// BenchmarkWatchdog is what a tick costs with many instances that rest.
+func BenchmarkWatchdog(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("%d instances", n), func(b *testing.B) {
+			engine := newEngine(b, vm.Options{})
+			module := compile(b, engine, "noop")
+			for range n {
+				i, err := module.Instantiate(vm.InstanceOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer i.Close()
+			}
+			for b.Loop() {
+				engine.Look()
+			}
+		})
+	}
+}
