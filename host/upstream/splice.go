@@ -3,17 +3,19 @@ package upstream
 import (
 	"errors"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
-const (
-	// drainTime bounds how long a client that is gone is still worked for: what it sent before is delivered.
-	drainTime = 30 * time.Second
-	// lingerTime bounds how long a client that still sends may take to notice that the engine has hung up.
-	lingerTime = 2 * time.Second
-)
+// patience bounds how long what a client sent is kept for an engine that does not take it, once the client is gone. (A variable for
+// the tests.)
+var patience = 30 * time.Second
+
+// lingerTime bounds how long a client that still sends may take to notice that the engine has hung up.
+const lingerTime = 2 * time.Second
 
 // Spliced is how many bytes a spliced connection carried, each way.
 type Spliced struct {
@@ -31,12 +33,15 @@ type Spliced struct {
 func Splice(client, engine *wire.Conn) (Spliced, error) {
 	client.Hijack()
 	engine.Hijack()
-	var s Spliced
+	var up, down atomic.Int64
+	guard := guardStall(client, engine, &up)
+	defer guard.stop()
+
 	var upErr error
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.Up, upErr = pump(engine, client)
+		upErr = pump(engine, client, &up)
 		if upErr != nil && !isWrite(upErr) {
 			// The client's connection broke: nobody is left to read.
 			engine.Abort()
@@ -47,11 +52,10 @@ func Splice(client, engine *wire.Conn) (Spliced, error) {
 		client.Watch(0, wire.PeerGone, engine.Abort)
 	}()
 
-	var err error
-	s.Down, err = pump(client, engine)
+	err := pump(client, engine, &down)
 	if isWrite(err) {
 		// The client reads no more. What it sent is still to be delivered, but not waited for without end.
-		limit := time.Now().Add(drainTime)
+		limit := time.Now().Add(patience)
 		_ = client.NetConn().SetReadDeadline(limit)
 		_ = engine.NetConn().SetWriteDeadline(limit)
 	} else {
@@ -71,23 +75,78 @@ func Splice(client, engine *wire.Conn) (Spliced, error) {
 	if err == nil && !errors.Is(upErr, os.ErrDeadlineExceeded) {
 		err = upErr
 	}
-	return s, err
+	return Spliced{Up: up.Load(), Down: down.Load()}, err
 }
 
 // pump relays one direction, and its end: also when src broke rather than ended, so that its last words are followed by an end.
-func pump(dst, src *wire.Conn) (int64, error) {
-	n, err := wire.CopyBody(dst, src, true)
+func pump(dst, src *wire.Conn, count *atomic.Int64) error {
+	err := relay(dst, src, count)
 	if isWrite(err) {
-		return n, err
+		return err
 	}
 	if e := dst.CloseWrite(); err == nil && isWrite(e) {
 		err = e
 	}
-	return n, err
+	return err
+}
+
+func relay(dst, src *wire.Conn, count *atomic.Int64) error {
+	for {
+		p, done, err := src.NextBody()
+		if err != nil {
+			return err
+		}
+		if _, err := dst.WriteBody(p); err != nil {
+			return err
+		}
+		if err := dst.Flush(); err != nil {
+			return err
+		}
+		count.Add(int64(len(p)))
+		if done {
+			return nil
+		}
+	}
 }
 
 // isWrite reports whether err came from the connection that was written to.
 func isWrite(err error) bool {
 	var w *wire.WriteError
 	return errors.As(err, &w)
+}
+
+// stall ends a splice whose client is gone while the engine neither takes what the client left behind nor ends. dockerd does that: when the
+// process ends, it half-closes, and stdin that nobody read stays where it is, with the connection.
+type stall struct {
+	mu    sync.Mutex
+	timer *time.Timer // nil once stopped
+}
+
+func guardStall(client, engine *wire.Conn, up *atomic.Int64) *stall {
+	g := &stall{}
+	last := int64(-1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.timer = time.AfterFunc(patience, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		n := up.Load()
+		switch {
+		case g.timer == nil:
+		case n == last && client.PeerState() == wire.PeerGone:
+			client.Abort()
+			engine.Abort()
+		default:
+			last = n
+			g.timer.Reset(patience)
+		}
+	})
+	return g
+}
+
+func (g *stall) stop() {
+	g.mu.Lock()
+	g.timer.Stop()
+	g.timer = nil
+	g.mu.Unlock()
 }

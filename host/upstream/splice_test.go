@@ -226,6 +226,37 @@ func TestOutputSurvivesBrokenStdin(t *testing.T) {
 	})
 }
 
+// yes | docker run -i c head -1, as dockerd 20.10 ends it: it half-closes when the process ends, and neither reads stdin any more nor closes.
+// The client has got its output and left; nothing may be kept for it. (A TCP client's end hides behind its unread stdin, until the kernels
+// give up on that; so unix only.)
+func TestUnreadStdinOfAVanishedClient(t *testing.T) {
+	defer upstream.SetPatience(50 * time.Millisecond)()
+	for _, ended := range []bool{true, false} {
+		t.Run(fmt.Sprintf("engine half-closed: %v", ended), func(t *testing.T) {
+			j := join(t, "unix", "unix")
+			io.WriteString(j.engine, "y")
+			if ended {
+				closeWrite(t, j.engine)
+			}
+			stdin := make(chan struct{})
+			go func() {
+				defer close(stdin)
+				part := bytes.Repeat([]byte("y\n"), 50_000)
+				for {
+					j.client.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+					if _, err := j.client.Write(part); err != nil {
+						return // both sockets are full of it
+					}
+				}
+			}()
+			expect(t, j.client, "y")
+			<-stdin
+			j.client.Close()
+			j.wait(t)
+		})
+	}
+}
+
 // The engine is gone for good, and the client, which would go on waiting at its terminal, is told.
 func TestEngineGone(t *testing.T) {
 	j := join(t, "unix", "unix")

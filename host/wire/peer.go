@@ -56,7 +56,8 @@ const (
 //
 // What it can know: on a unix socket PeerHalfClosed and PeerGone are told apart exactly and at once. On TCP a client that
 // closed looks half-closed, until the first write to it or, when its process ended, until keep-alive probes are refused (some
-// two minutes with Go's defaults); only a reset is PeerGone at once. Over TLS the TCP connection below is watched, so close_notify
+// two minutes with Go's defaults); only a reset is PeerGone at once. A TCP client's end stands behind what it sent: while that is
+// unread and fills the buffers, the client looks open. Over TLS the TCP connection below is watched, so close_notify
 // alone is not seen. On systems other than Linux, and on connections that are not sockets, nothing is ever seen.
 func (c *Conn) Watch(after time.Duration, until PeerState, gone func()) {
 	if c.raw == nil {
