@@ -35,30 +35,17 @@ func parse(c *sluice.Config) config {
 	return cfg
 }
 
-func redact(c *config, r *sluice.Response) sluice.Verdict {
-	if r.Status() == 200 {
-		c.redact(r.JSON())
-	}
-	return sluice.Allow()
-}
-
 // redact looks for lists called Env wherever they are: the engine repeats a specification in several places (PreviousSpec,
 // ContainerConfig), and newer engines add more.
-func (c *config) redact(v dockerjson.Value) {
-	switch v.Kind() {
-	case dockerjson.Array:
-		for _, element := range v.Elements() {
-			c.redact(element)
-		}
-	case dockerjson.Object:
-		for _, member := range v.Members() {
-			if member.Key() == "Env" && member.Kind() == dockerjson.Array {
-				c.redactList(member)
-			} else {
-				c.redact(member)
+func redact(c *config, r *sluice.Response) sluice.Verdict {
+	if r.Status() == 200 {
+		for _, env := range r.JSON().Descendants("Env") {
+			if env.Kind() == dockerjson.Array { // a label may be called Env too
+				c.redactList(env)
 			}
 		}
 	}
+	return sluice.Allow()
 }
 
 func (c *config) redactList(env dockerjson.Value) {

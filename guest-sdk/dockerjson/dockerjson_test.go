@@ -87,7 +87,7 @@ func TestATextThatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
 	deep := strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200)
 	many := `{"a":[` + strings.Repeat("1,", dockerjson.MaxValues) + `1]}`
 	wide := "{"
-	for i := range 40 {
+	for i := range 80 {
 		wide += `"k` + string(rune('0'+i)) + `":1,`
 	}
 	for text, problem := range map[string]string{
@@ -221,6 +221,24 @@ func TestAnEditThatCannotBeMadeIsRefused(t *testing.T) {
 	}
 	if empty.Root().Insert("a", "1"); empty.Err() == nil {
 		t.Error("an empty body was edited")
+	}
+}
+
+func TestMembersAreFoundAtAnyDepth(t *testing.T) {
+	d := parse(t, `{"Env":1,"a":{"Env":[{"Env":2}],"env":3},"b":["Env",{"\u0045nv":{}}],"Env2":4}`)
+	var got []string
+	for _, v := range d.Root().Descendants("Env") {
+		got = append(got, v.Path()+"="+string(v.Raw()))
+	}
+	want := []string{"Env=1", `a.Env=[{"Env":2}]`, "a.Env[0].Env=2", "b[1].Env={}"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := d.Root().Get("a").Descendants("Env"); len(got) != 2 {
+		t.Errorf("%d within a, want 2", len(got))
+	}
+	if got := d.Root().Get("nope").Descendants("Env"); got != nil {
+		t.Errorf("%d within nothing", len(got))
 	}
 }
 

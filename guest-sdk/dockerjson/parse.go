@@ -23,6 +23,7 @@ type node struct {
 	parent           int32 // -1 for the root
 	next             int32 // the next sibling; 0 when there is none, as the root is nobody's sibling
 	count            int32 // members or elements
+	plainKey         bool  // the name is ASCII without escapes: its bytes are its letters
 	inserted         bool  // an edit added a member, so that the next one needs a comma
 }
 
@@ -55,6 +56,7 @@ type parser struct {
 	text  []byte
 	at    int
 	nodes []node
+	plain bool // the string that was read last is ASCII without escapes
 }
 
 func (p *parser) fail(problem string) error {
@@ -83,7 +85,7 @@ func (p *parser) document() error {
 		}
 		p.nodes = append(p.nodes, node{
 			start: int32(p.at), parent: parent,
-			keyStart: int32(keyStart), keyEnd: int32(keyEnd),
+			keyStart: int32(keyStart), keyEnd: int32(keyEnd), plainKey: p.plain,
 		})
 		if depth > 0 {
 			if last[depth-1] != 0 {
@@ -272,20 +274,30 @@ func (p *parser) key() (start, end int, err error) {
 func (p *parser) string() (start, end int, err error) {
 	p.at++
 	start = p.at
-	for p.at < len(p.text) {
-		switch c := p.text[p.at]; {
+	p.plain = true
+	for {
+		// Most of a document is letters between quotes: they are worth a loop that keeps its state in registers.
+		text, at := p.text, p.at
+		for at < len(text) && text[at] >= ' ' && text[at] < utf8.RuneSelf && text[at] != '"' && text[at] != '\\' {
+			at++
+		}
+		p.at = at
+		if at == len(text) {
+			return 0, 0, p.fail("unexpected end of a string")
+		}
+		switch c := text[at]; {
 		case c == '"':
 			p.at++
-			return start, p.at - 1, nil
+			return start, at, nil
 		case c == '\\':
+			p.plain = false
 			if err := p.escape(); err != nil {
 				return 0, 0, err
 			}
 		case c < ' ':
 			return 0, 0, p.fail("control character in a string")
-		case c < utf8.RuneSelf:
-			p.at++
 		default:
+			p.plain = false
 			// Go's decoder would replace the bytes silently, and act on another text than the one looked at here.
 			r, size := utf8.DecodeRune(p.text[p.at:])
 			if r == utf8.RuneError && size == 1 {
@@ -294,7 +306,6 @@ func (p *parser) string() (start, end int, err error) {
 			p.at += size
 		}
 	}
-	return 0, 0, p.fail("unexpected end of a string")
 }
 
 func (p *parser) escape() error {
@@ -323,7 +334,7 @@ func (p *parser) distinct(object int32) error {
 	if n.count < 2 {
 		return nil
 	}
-	if n.count <= 16 { // most objects: no allocation
+	if n.count <= 64 { // a HostConfig is among them: comparing lengths is cheaper than hashing and needs no memory
 		for i := object + 1; i != 0; i = p.nodes[i].next {
 			for j := p.nodes[i].next; j != 0; j = p.nodes[j].next {
 				if p.sameKey(i, j) {
@@ -345,12 +356,16 @@ func (p *parser) distinct(object int32) error {
 }
 
 func (p *parser) sameKey(i, j int32) bool {
-	a := p.text[p.nodes[i].keyStart:p.nodes[i].keyEnd]
-	b := p.text[p.nodes[j].keyStart:p.nodes[j].keyEnd]
-	if !escaped(a) && !escaped(b) {
-		return string(a) == string(b)
+	a, b := &p.nodes[i], &p.nodes[j]
+	plain := a.plainKey && b.plainKey
+	if plain && a.keyEnd-a.keyStart != b.keyEnd-b.keyStart {
+		return false
 	}
-	return decode(a) == decode(b)
+	rawA, rawB := p.text[a.keyStart:a.keyEnd], p.text[b.keyStart:b.keyEnd]
+	if plain {
+		return string(rawA) == string(rawB)
+	}
+	return decode(rawA) == decode(rawB)
 }
 
 func (p *parser) twice(i int32) error {

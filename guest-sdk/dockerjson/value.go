@@ -109,25 +109,30 @@ func (v Value) Raw() []byte {
 // Two members that both fold to name are refused, as is looking into something other than an object or null.
 func (v Value) Get(name string) Value {
 	found := Value{v.doc, -1}
-	for _, m := range v.members() {
-		n := m.node()
-		if !folds(v.doc.text[n.keyStart:n.keyEnd], name) {
+	if !v.want(Object) {
+		return found
+	}
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+		if !v.doc.folds(i, name) {
 			continue
 		}
 		if !found.absent() {
-			v.refuse(strconv.Quote(found.Key()) + " and " + strconv.Quote(m.Key()) + " both mean " + name)
+			v.refuse(strconv.Quote(found.Key()) + " and " + strconv.Quote(Value{v.doc, i}.Key()) + " both mean " + name)
 			return Value{v.doc, -1}
 		}
-		found = m
+		found.index = i
 	}
 	return found
 }
 
 // Member returns the member with exactly this name: for maps, such as Labels, whose keys the engine takes as they are.
 func (v Value) Member(name string) Value {
-	for _, m := range v.members() {
-		if m.Key() == name {
-			return m
+	if !v.want(Object) {
+		return Value{v.doc, -1}
+	}
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+		if v.doc.is(i, name) {
+			return Value{v.doc, i}
 		}
 	}
 	return Value{v.doc, -1}
@@ -135,7 +140,12 @@ func (v Value) Member(name string) Value {
 
 // Members returns the members of an object in the order of the text, none when the value is absent or null. Anything
 // else is refused. Each member's name is its [Value.Key].
-func (v Value) Members() []Value { return v.members() }
+func (v Value) Members() []Value {
+	if !v.want(Object) {
+		return nil
+	}
+	return v.children()
+}
 
 // Elements returns the elements of an array, none when the value is absent or null. Anything else is refused.
 func (v Value) Elements() []Value {
@@ -145,11 +155,29 @@ func (v Value) Elements() []Value {
 	return v.children()
 }
 
-func (v Value) members() []Value {
-	if !v.want(Object) {
+// Descendants returns the members with exactly this name in this value and at any depth within it, in the order of the
+// text. It is for filters that cannot know every place where the engine repeats something. (To walk a document by
+// recursion is no choice for a guest, whose stack is small.)
+func (v Value) Descendants(name string) []Value {
+	if v.absent() {
 		return nil
 	}
-	return v.children()
+	var out []Value
+	end := v.node().end
+	for i := v.index + 1; i < int32(len(v.doc.nodes)) && v.doc.nodes[i].start < end; i++ {
+		if v.doc.nodes[v.doc.nodes[i].parent].kind == Object && v.doc.is(i, name) {
+			out = append(out, Value{v.doc, i})
+		}
+	}
+	return out
+}
+
+// first returns the index of the first member or element, 0 for none. v is not absent.
+func (v Value) first() int32 {
+	if v.node().count == 0 {
+		return 0
+	}
+	return v.index + 1
 }
 
 func (v Value) children() []Value {
@@ -158,10 +186,29 @@ func (v Value) children() []Value {
 		return nil
 	}
 	out := make([]Value, 0, n.count)
-	for i := v.index + 1; i != 0; i = v.doc.nodes[i].next {
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
 		out = append(out, Value{v.doc, i})
 	}
 	return out
+}
+
+// folds tells whether the engine would store member i in the field called name.
+func (d *Document) folds(i int32, name string) bool {
+	n := &d.nodes[i]
+	if n.plainKey && int(n.keyEnd-n.keyStart) != len(name) {
+		return false
+	}
+	return folds(d.text[n.keyStart:n.keyEnd], name)
+}
+
+// is tells whether member i is called name.
+func (d *Document) is(i int32, name string) bool {
+	n := &d.nodes[i]
+	raw := d.text[n.keyStart:n.keyEnd]
+	if n.plainKey {
+		return string(raw) == name
+	}
+	return decode(raw) == name
 }
 
 // Key returns the name of the member that this value is, escapes resolved; "" for elements and the root.
@@ -189,13 +236,12 @@ func (v Value) Text() string {
 
 // Texts returns an array of strings; nil when absent or null. A null element is "", as the engine has it.
 func (v Value) Texts() []string {
-	elements := v.Elements()
-	if len(elements) == 0 {
+	if !v.want(Array) || v.Len() == 0 {
 		return nil
 	}
-	out := make([]string, len(elements))
-	for i, e := range elements {
-		out[i] = e.Text()
+	out := make([]string, 0, v.Len())
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+		out = append(out, Value{v.doc, i}.Text())
 	}
 	return out
 }
@@ -213,23 +259,23 @@ func (v Value) Path() string {
 	if v.absent() {
 		return ""
 	}
-	n := v.node()
-	if n.parent < 0 {
-		return ""
-	}
-	parent := Value{v.doc, n.parent}
-	path := parent.Path()
-	if parent.Kind() == Array {
-		at := 0
-		for i := n.parent + 1; i != v.index; i = v.doc.nodes[i].next {
-			at++
+	path := ""
+	for v.node().parent >= 0 {
+		parent := Value{v.doc, v.node().parent}
+		step := v.Key()
+		if parent.Kind() == Array {
+			at := 0
+			for i := parent.first(); i != v.index; i = v.doc.nodes[i].next {
+				at++
+			}
+			step = "[" + strconv.Itoa(at) + "]"
 		}
-		return path + "[" + strconv.Itoa(at) + "]"
+		if path != "" && path[0] != '[' {
+			step += "."
+		}
+		path, v = step+path, parent
 	}
-	if path != "" {
-		path += "."
-	}
-	return path + v.Key()
+	return path
 }
 
 // want tells whether the value has this kind. Absent and null are a quiet no, another kind is refused.
