@@ -21,6 +21,8 @@ type rule struct {
 	paths      []*regexp.Regexp
 }
 
+var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+
 func init() {
 	sluice.Register(sluice.Filter[config]{Name: "request-guard", Parse: parse, RequestHeaders: guard})
 }
@@ -48,8 +50,16 @@ func rules(c *sluice.Config, key string) []rule {
 		if !entry.Has("methods") && !entry.Has("operations") && !entry.Has("paths") {
 			entry.Problem("", "needs at least one of methods, operations, paths")
 		}
+		for key, n := range map[string]int{"methods": len(r.methods), "operations": len(r.operations), "paths": len(r.paths)} {
+			if n == 0 && entry.Has(key) {
+				entry.Problem(key, "has no item that could match; leave it out to match all")
+			}
+		}
 		for i, m := range r.methods {
 			r.methods[i] = strings.ToUpper(m)
+			if !slices.Contains(methods, r.methods[i]) {
+				entry.Problem("methods", m+" is no method of Docker's API")
+			}
 		}
 		out = append(out, r)
 	}
@@ -74,7 +84,7 @@ func guard(c *config, r *sluice.Request) sluice.Verdict {
 }
 
 func (r rule) matches(method string, op sluice.Operation, path string) bool {
-	if r.methods != nil && !slices.Contains(r.methods, method) {
+	if len(r.methods) > 0 && !slices.Contains(r.methods, method) {
 		return false
 	}
 	if len(r.operations) > 0 && !slices.Contains(r.operations, op) {

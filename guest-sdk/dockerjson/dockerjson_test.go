@@ -3,6 +3,7 @@ package dockerjson_test
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func TestATextThatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
 	many := `{"a":[` + strings.Repeat("1,", dockerjson.MaxValues) + `1]}`
 	wide := "{"
 	for i := range 80 {
-		wide += `"k` + string(rune('0'+i)) + `":1,`
+		wide += `"k` + strconv.Itoa(i) + `":1,`
 	}
 	for text, problem := range map[string]string{
 		`{"a":1,"a":2}`:                `"a" is there twice`,
