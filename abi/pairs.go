@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // Limits on a serialized map from a guest. They are those of the C++ host.
@@ -48,6 +49,7 @@ func AppendPairs(dst []byte, pairs []Pair) []byte {
 	if len(pairs) == 0 {
 		return dst
 	}
+	dst = slices.Grow(dst, pairsSize(pairs))
 	dst = appendLengths(dst, pairs)
 	for i := range pairs {
 		dst = append(dst, pairs[i].Key...)

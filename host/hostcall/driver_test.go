@@ -316,6 +316,9 @@ func (d *driver) unchanged(before []byte, but []block) {
 	for _, b := range but {
 		copy(after[b.at:b.at+b.size], before[b.at:])
 	}
+	if bytes.Equal(before, after) {
+		return
+	}
 	for i := range before {
 		if before[i] != after[i] {
 			d.t.Errorf("the byte at %d changed from %#x to %#x", i, before[i], after[i])

@@ -59,7 +59,7 @@ func lie(name string, position int, b block) []any {
 	for i, kind := range signatures[name] {
 		switch {
 		case i == position && kind == 'b':
-			args = append(args, raw{b.at, b.size})
+			args = append(args, raw(b))
 		case i == position && (kind == 'o' || kind == 'O'):
 			args = append(args, at(outputsAt), at(b.at))
 		case i == position:
