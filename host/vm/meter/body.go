@@ -1,0 +1,384 @@
+package meter
+
+// slack is how many units of code that may not run are charged together with
+// code that does. A smaller number makes the account more exact and the guest
+// slower.
+const slack = 48
+
+// edit is something to insert into a function.
+type edit struct {
+	at   int // in the code
+	kind editKind
+	// cost is what a charge takes; for a bulk operation, how far its length is
+	// shifted to the left.
+	cost int32
+	// until is the edit after the loop, for enterLoop.
+	until int32
+}
+
+type editKind uint8
+
+const (
+	dropped   editKind = iota
+	charge             // take cost from the fuel
+	bulk               // take the length on top of the stack from the fuel
+	beginLoop          // before a loop without calls: keep the fuel in a local
+	call               // tell the callee how much stack is left
+	tailCall           // the same, and this frame is gone by then
+)
+
+// run is a straight run of code whose charge is not decided yet.
+type run struct {
+	edit     int32 // where the charge would be
+	must     bool  // the charge is needed whatever it amounts to
+	cost     int64 // of all that is charged there
+	optional int64 // of that: what may not run
+}
+
+// block is a block of code that is open.
+type block struct {
+	op       byte
+	targeted bool // something branches to its end
+	calls    bool // there is a call in it
+	runs     int  // how many runs were open before it
+	edit     int  // how many edits there were before it
+}
+
+// body is a function that is being read. It is used again for the next one.
+type body struct {
+	*module
+	edits  []edit
+	runs   []run
+	blocks []block
+
+	at           span   // of the instructions
+	declarations span   // of the locals
+	groups       uint32 // of locals
+	locals       uint32 // parameters included
+	instructions int
+	callees      []uint32 // functions that are called directly
+	indirect     bool     // and others
+}
+
+// read reads a function: what has to be charged, and where. It returns false
+// when it is malformed.
+func (b *body) read(where span, params uint32) bool {
+	r := &b.reader
+	r.pos, r.end = where.begin, where.end
+	b.edits, b.runs, b.blocks, b.callees = b.edits[:0], b.runs[:0], b.blocks[:0], b.callees[:0]
+	b.instructions, b.indirect = 0, false
+	b.readLocals(params)
+	b.at = span{r.pos, where.end}
+	b.open(opBlock)
+	b.run(r.pos, true)
+	for len(b.blocks) > 0 && r.err == nil {
+		if r.pos == r.end {
+			r.fail(r.pos, "the function ends inside a block")
+			break
+		}
+		b.instruction()
+	}
+	if r.err == nil && r.pos != r.end {
+		r.fail(r.pos, "the function goes on after its end")
+	}
+	if r.err != nil {
+		return false
+	}
+	b.settleLoops()
+	return true
+}
+
+func (b *body) readLocals(params uint32) {
+	r := &b.reader
+	b.groups = r.count()
+	b.declarations.begin = r.pos
+	locals := uint64(params)
+	for n := b.groups; n > 0 && r.err == nil; n-- {
+		locals += uint64(r.u32())
+		r.valueType()
+	}
+	b.declarations.end = r.pos
+	if limit := uint64(b.options.Locals); locals > limit && r.err == nil {
+		r.err = &LimitError{What: "locals in one function", Have: locals, Limit: limit}
+	}
+	b.locals = uint32(locals)
+}
+
+// run begins a run of code at a place that everything up to the end of the
+// block has to pass, and passes once each time.
+func (b *body) run(at int, must bool) {
+	b.runs = append(b.runs, run{edit: int32(len(b.edits)), must: must})
+	b.edits = append(b.edits, edit{at: at, kind: charge})
+}
+
+// join closes runs down to a number of them. A small one is charged with the
+// run before it: that one is always passed before.
+func (b *body) join(down int) {
+	for len(b.runs) > down {
+		last := b.runs[len(b.runs)-1]
+		b.runs = b.runs[:len(b.runs)-1]
+		e := &b.edits[last.edit]
+		if !last.must {
+			before := &b.runs[len(b.runs)-1]
+			if before.optional+last.cost <= slack {
+				before.optional += last.cost
+				before.cost += last.cost
+				e.kind = dropped
+				continue
+			}
+		}
+		e.cost = int32(last.cost)
+	}
+}
+
+func (b *body) open(op byte) {
+	if limit := b.options.Nesting; uint64(len(b.blocks)) > uint64(limit) && b.err == nil {
+		b.err = &LimitError{What: "blocks inside of each other", Have: uint64(len(b.blocks)), Limit: uint64(limit)}
+		b.pos = b.end
+	}
+	b.blocks = append(b.blocks, block{op: op, runs: len(b.runs), edit: len(b.edits)})
+}
+
+func (b *body) close() {
+	last := b.blocks[len(b.blocks)-1]
+	b.blocks = b.blocks[:len(b.blocks)-1]
+	b.join(last.runs)
+	if len(b.blocks) == 0 {
+		return
+	}
+	if last.calls {
+		b.blocks[len(b.blocks)-1].calls = true
+	}
+	if last.op == opLoop {
+		// The edit before those of the loop was made for this.
+		if !last.calls {
+			b.edits[last.edit-1].kind = beginLoop
+			b.edits[last.edit-1].until = int32(len(b.edits))
+		}
+	} else if last.targeted {
+		// Not all that comes here passed the same code, so what follows is
+		// charged by itself.
+		b.run(b.pos, false)
+	}
+}
+
+// settleLoops keeps the outermost of loops without calls: the fuel is in a local
+// through all of it.
+func (b *body) settleLoops() {
+	until := int32(0)
+	for i := range b.edits {
+		if e := &b.edits[i]; e.kind == beginLoop {
+			if int32(i) < until {
+				e.kind = dropped
+			} else {
+				until = e.until
+			}
+		}
+	}
+}
+
+func (b *body) branch(at int, label uint32) {
+	if uint64(label) >= uint64(len(b.blocks)) {
+		b.fail(at, "unknown label %d", label)
+		return
+	}
+	b.blocks[len(b.blocks)-1-int(label)].targeted = true
+}
+
+// blockType skips the type of a block.
+func (b *body) blockType() {
+	at := b.pos
+	if first := b.signed(5); first == ref || first == refNull {
+		b.fail(at, "typed references are not supported")
+	}
+}
+
+// instruction reads one instruction.
+func (b *body) instruction() {
+	r := &b.reader
+	at := r.pos
+	op := r.byte()
+	i := instructions[op]
+	cost := int64(i.cost)
+	b.instructions++
+	switch i.immediate {
+	case none:
+	case index:
+		r.u32()
+	case memory:
+		r.u32()
+		r.u32()
+	case special:
+		cost = b.special(at, op, cost)
+	default:
+		r.fail(at, "unknown instruction %#x, or one of an extension that is not supported", op)
+	}
+	if n := len(b.runs); n > 0 {
+		b.runs[n-1].cost += cost
+	}
+}
+
+// special reads an instruction whose immediates or effects are of interest. It
+// returns what the instruction costs the run that is open after it.
+func (b *body) special(at int, op byte, cost int64) int64 {
+	r := &b.reader
+	pay := func() { b.runs[len(b.runs)-1].cost += cost }
+	switch op {
+	case opBlock:
+		b.blockType()
+		b.open(op)
+	case opLoop:
+		pay()
+		b.blockType()
+		b.edits = append(b.edits, edit{at: at}) // for beginLoop
+		b.open(op)
+		b.run(r.pos, true)
+	case opIf:
+		pay()
+		b.blockType()
+		b.open(op)
+		b.run(r.pos, false)
+		return 0
+	case opElse:
+		last := &b.blocks[len(b.blocks)-1]
+		if last.op != opIf {
+			r.fail(at, "an else without an if")
+			return 0
+		}
+		last.op = opElse
+		b.join(last.runs)
+		b.run(r.pos, false)
+	case opEnd:
+		b.close()
+	case opBr, opBrIf:
+		b.branch(at, r.u32())
+	case opBrTable:
+		for n := uint64(r.count()) + 1; n > 0 && r.err == nil; n-- {
+			b.branch(at, r.u32())
+		}
+	case opCall, opReturnCall:
+		callee := r.u32()
+		if callee < b.imported {
+			cost = costHostCall
+		} else {
+			b.callees = append(b.callees, callee)
+		}
+		b.call(at, op == opReturnCall)
+	case opCallIndirect, opReturnCallIndirect:
+		r.u32()
+		r.u32()
+		b.indirect = true
+		cost *= 2
+		b.call(at, op == opReturnCallIndirect)
+	case opTypedSelect:
+		if r.byte() != 1 {
+			r.fail(at, "a select of more than one value")
+		}
+		r.valueType()
+	case opLocalGet, opLocalSet, opLocalTee:
+		// A local that the original does not have would be one that is added.
+		if local := r.u32(); local >= b.locals {
+			r.fail(at, "unknown local %d", local)
+		}
+	case opGlobalGet, opGlobalSet:
+		b.checkGlobal(at, r.u32())
+	case opMemoryGrow:
+		r.u32()
+		b.bulk(at, pageShift)
+	case opI32Const:
+		r.signed(5)
+	case opI64Const:
+		r.signed(10)
+	case opF32Const:
+		r.take(4)
+	case opF64Const:
+		r.take(8)
+	case opRefNull:
+		r.byte()
+	case prefixMisc:
+		b.misc(at)
+	case prefixVector:
+		b.vector(at)
+		cost = costVector
+	default: // memory.size, return
+		if op != opReturn {
+			r.u32()
+		}
+	}
+	return cost
+}
+
+func (b *body) call(at int, tail bool) {
+	b.blocks[len(b.blocks)-1].calls = true
+	kind := call
+	if tail {
+		kind = tailCall
+	}
+	b.edits = append(b.edits, edit{at: at, kind: kind})
+}
+
+// How a length becomes units of fuel: shifted to the left, or to the right when
+// negative. Memory costs a unit for 8 bytes, a table one for each element.
+const (
+	bytesShift   = -3
+	pageShift    = 13
+	elementShift = 0
+)
+
+// bulk charges for an instruction whose length is on top of the stack.
+func (b *body) bulk(at int, shift int32) {
+	b.edits = append(b.edits, edit{at: at, kind: bulk, cost: shift})
+}
+
+// misc reads an instruction that begins with 0xfc.
+func (b *body) misc(at int) {
+	r := &b.reader
+	switch op := r.u32(); op {
+	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions
+	case miscMemoryInit, miscMemoryCopy:
+		r.u32()
+		r.u32()
+		b.bulk(at, bytesShift)
+	case miscMemoryFill:
+		r.u32()
+		b.bulk(at, bytesShift)
+	case miscTableInit, miscTableCopy:
+		r.u32()
+		r.u32()
+		b.bulk(at, elementShift)
+	case miscTableGrow, miscTableFill:
+		r.u32()
+		b.bulk(at, elementShift)
+	case miscDataDrop, miscElemDrop, miscTableSize:
+		r.u32()
+	default:
+		r.fail(at, "unknown instruction 0xfc %#x", op)
+	}
+}
+
+// vector reads an instruction that begins with 0xfd. Its number can take two
+// bytes, of which wazero reads the first and takes the second for an instruction
+// without effect. So they must be those that both readings agree on.
+func (b *body) vector(at int) {
+	r := &b.reader
+	op := r.byte()
+	if op >= 0x80 {
+		if r.byte() != 1 {
+			r.fail(at, "unknown vector instruction, or one that is not supported")
+		}
+		return // none of these has immediates
+	}
+	switch {
+	case op <= 0x0b, op == 0x5c, op == 0x5d: // loads and stores
+		r.u32()
+		r.u32()
+	case op == vectorConst, op == vectorShuffle:
+		r.take(16)
+	case op >= 0x15 && op <= 0x22: // lanes
+		r.byte()
+	case op >= 0x54 && op <= 0x5b: // loads and stores of lanes
+		r.u32()
+		r.u32()
+		r.byte()
+	}
+}

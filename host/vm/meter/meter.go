@@ -1,0 +1,109 @@
+package meter
+
+// The names of the exported globals. Both are mutable and of type i64. A module
+// that exports something of such a name itself is refused.
+const (
+	FuelGlobal  = "sluice:fuel"
+	StackGlobal = "sluice:stack"
+)
+
+// Options bound the modules that Instrument accepts. For each field 0 means its
+// default.
+type Options struct {
+	// ModuleBytes is the size of a module. Default 32 MiB.
+	ModuleBytes uint32
+	// OutputBytes is the size that rewriting may give it. Default three times
+	// ModuleBytes.
+	OutputBytes uint32
+	// Functions is the number of functions, imported ones included. Default
+	// 100,000. It bounds the number of types, too.
+	Functions uint32
+	// FunctionBytes is the size of one function. Default 2 MiB.
+	FunctionBytes uint32
+	// Locals is the number of locals of one function, its parameters included.
+	// Default 10,000.
+	Locals uint32
+	// Nesting is how deep blocks may be nested in one function. Plain Go nests
+	// one block for each call in a function. Default 20,000.
+	Nesting uint32
+	// Globals is the number of globals. Default 10,000.
+	Globals uint32
+	// Entries is the number of imports, of exports, of data segments and of
+	// element segments, each. Default 100,000.
+	Entries uint32
+	// Tables is the number of tables. Default 16.
+	Tables uint32
+	// TableElements is the number of elements that all tables may have together,
+	// now and after growing, and that all element segments may have together.
+	// 8 bytes each. Default 131,072.
+	TableElements uint32
+
+	// Fuel and Stack are what the globals hold in a new instance: what a start
+	// function of the module may use. Default 0 for Fuel: a start function traps.
+	// Default DefaultStack for Stack.
+	Fuel, Stack int64
+}
+
+// DefaultStack is a limit for the stack of the guest, in the bytes that meter
+// takes a frame for: 64, and 8 for each parameter and local, and one for each
+// instruction of the function. A real frame holds whatever of these has to
+// survive a call, so that it is smaller in all but contrived code.
+const DefaultStack = 1 << 20
+
+func (o Options) withDefaults() Options {
+	set := func(field *uint32, value uint32) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	set(&o.ModuleBytes, 32<<20)
+	set(&o.OutputBytes, uint32(min(uint64(o.ModuleBytes)*3, 1<<31)))
+	set(&o.Functions, 100_000)
+	set(&o.FunctionBytes, 2<<20)
+	set(&o.Locals, 10_000)
+	set(&o.Nesting, 20_000)
+	set(&o.Globals, 10_000)
+	set(&o.Entries, 100_000)
+	set(&o.Tables, 16)
+	set(&o.TableElements, 1<<17)
+	if o.Stack == 0 {
+		o.Stack = DefaultStack
+	}
+	return o
+}
+
+// A Result is a rewritten module.
+type Result struct {
+	// Code is the module. It shares no memory with what it was made of.
+	Code []byte
+	// Functions is the number of functions that the module defines, Charges the
+	// number of places where fuel is charged, and Bulk those of them that charge
+	// by length.
+	Functions, Charges, Bulk int
+	// Recursive is the number of functions that pay for stack: those that can
+	// come back to themselves.
+	Recursive int
+}
+
+// Instrument rewrites a module. The error is a *LimitError, or an *Error for
+// code that is malformed, or that uses an extension of WebAssembly that cannot
+// be metered: exceptions, threads and typed function references. Code that is
+// wrong in other ways is rewritten, and stays wrong in the same way.
+//
+// It takes time and memory in proportion to the size of the code.
+func Instrument(code []byte, options Options) (*Result, error) {
+	o := options.withDefaults()
+	if uint64(len(code)) > uint64(o.ModuleBytes) {
+		return nil, &LimitError{What: "bytes", Have: uint64(len(code)), Limit: uint64(o.ModuleBytes)}
+	}
+	m := &module{options: o, reader: reader{code: code, end: len(code)}}
+	m.read()
+	if m.err != nil {
+		return nil, m.err
+	}
+	m.write()
+	if m.err != nil {
+		return nil, m.err
+	}
+	return &m.result, nil
+}

@@ -1,0 +1,386 @@
+package meter
+
+import (
+	"bytes"
+	"strings"
+)
+
+// The sections of a module, by their numbers.
+const (
+	sectionCustom = iota
+	sectionType
+	sectionImport
+	sectionFunction
+	sectionTable
+	sectionMemory
+	sectionGlobal
+	sectionExport
+	sectionStart
+	sectionElement
+	sectionCode
+	sectionData
+	sectionDataCount
+)
+
+// order is where each section has its place.
+var order = [...]int{
+	sectionType: 1, sectionImport: 2, sectionFunction: 3, sectionTable: 4, sectionMemory: 5,
+	sectionGlobal: 6, sectionExport: 7, sectionStart: 8, sectionElement: 9,
+	sectionDataCount: 10, sectionCode: 11, sectionData: 12,
+}
+
+// The kinds of imports and exports.
+const (
+	kindFunction = iota
+	kindTable
+	kindMemory
+	kindGlobal
+)
+
+// module is a module that is being rewritten: what was read of it, and what the
+// parts of the rewriting share.
+type module struct {
+	reader
+	options Options
+	result  Result
+
+	sections []section
+	params   []uint32 // of each type: how many parameters it has
+	imported uint32   // functions
+	types    []uint32 // of each function that is defined here: its type
+	globals  uint32   // imported ones included
+	tables   []table  // defined here
+	elements uint32   // in element segments
+	bodies   []span   // of functions
+}
+
+// section is where a section lies: from its number on, and its content.
+type section struct {
+	id           byte
+	begin        int
+	content, end int
+}
+
+// span is a part of the code.
+type span struct{ begin, end int }
+
+// table is where the limits of a table are, and what they are.
+type table struct {
+	limits  span
+	least   uint32
+	most    uint32
+	bounded bool
+}
+
+// read finds the sections and what has to be known of them.
+func (m *module) read() {
+	r := &m.reader
+	if !bytes.HasPrefix(r.code, []byte("\x00asm\x01\x00\x00\x00")) {
+		r.fail(0, "not a WebAssembly module of version 1")
+		return
+	}
+	r.pos = 8
+	last := 0
+	for r.more() {
+		s := section{begin: r.pos}
+		s.id = r.byte()
+		size := r.u32()
+		s.content = r.pos
+		r.take(size)
+		if r.err != nil {
+			return
+		}
+		s.end = r.pos
+		if s.id != sectionCustom {
+			if int(s.id) >= len(order) {
+				r.fail(s.begin, "unknown section %d: exceptions and other extensions are not supported", s.id)
+				return
+			}
+			if order[s.id] <= last {
+				r.fail(s.begin, "section %d is out of order", s.id)
+				return
+			}
+			last = order[s.id]
+		}
+		m.readSection(&s)
+		if r.err != nil {
+			return
+		}
+		m.sections = append(m.sections, s)
+	}
+	if len(m.types) != len(m.bodies) {
+		r.fail(r.pos, "%d functions are declared and %d are defined", len(m.types), len(m.bodies))
+	}
+}
+
+// readSection reads the content of one section, all of it and not more.
+func (m *module) readSection(s *section) {
+	r := &m.reader
+	whole := r.end
+	r.pos, r.end = s.content, s.end
+	switch s.id {
+	case sectionType:
+		m.readTypes()
+	case sectionImport:
+		m.readImports()
+	case sectionFunction:
+		n := r.within("functions", m.options.Functions, m.imported)
+		for ; n > 0 && r.err == nil; n-- {
+			at := r.pos
+			index := r.u32()
+			if uint64(index) >= uint64(len(m.params)) {
+				r.fail(at, "unknown type %d", index)
+			}
+			m.types = append(m.types, index)
+		}
+	case sectionTable:
+		for n := r.within("tables", m.options.Tables, 0); n > 0 && r.err == nil; n-- {
+			m.readTable(true)
+		}
+	case sectionGlobal:
+		n := r.within("globals", m.options.Globals, m.globals)
+		m.globals += n
+		for ; n > 0 && r.err == nil; n-- {
+			r.valueType()
+			r.byte()
+			m.constant()
+		}
+	case sectionExport:
+		m.readExports()
+	case sectionElement:
+		for n := r.within("element segments", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+			m.readElements()
+		}
+	case sectionCode:
+		m.readBodies()
+	case sectionData:
+		for n := r.within("data segments", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+			m.readData()
+		}
+	default:
+		r.pos = r.end // nothing in it matters here
+	}
+	if r.err == nil && r.pos != r.end {
+		r.fail(r.pos, "section %d goes on after its end", s.id)
+	}
+	r.end = whole
+}
+
+func (m *module) readTypes() {
+	r := &m.reader
+	function := func() {
+		if at := r.pos; r.byte() != 0x60 {
+			r.fail(at, "not the type of a function")
+		}
+		most := m.options.Locals
+		n := r.within("parameters in one function", most, 0)
+		m.params = append(m.params, n)
+		for ; n > 0 && r.err == nil; n-- {
+			r.valueType()
+		}
+		for n := r.within("results in one function", most, 0); n > 0 && r.err == nil; n-- {
+			r.valueType()
+		}
+	}
+	for n := r.within("types", m.options.Functions, 0); n > 0 && r.err == nil; n-- {
+		const group = 0x4e
+		if r.pos < r.end && r.code[r.pos] == group {
+			r.pos++
+			for k := r.within("types", m.options.Functions, uint32(len(m.params))); k > 0 && r.err == nil; k-- {
+				function()
+			}
+			continue
+		}
+		function()
+	}
+}
+
+func (m *module) readImports() {
+	r := &m.reader
+	tables := uint32(0)
+	for n := r.within("imports", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+		r.take(r.u32())
+		r.take(r.u32())
+		at := r.pos
+		switch kind := r.byte(); kind {
+		case kindFunction:
+			r.u32()
+			m.imported++
+		case kindTable:
+			if tables++; tables > m.options.Tables {
+				r.fail(at, "more than %d tables", m.options.Tables)
+			}
+			m.readTable(false)
+		case kindMemory:
+			r.limits()
+		case kindGlobal:
+			r.valueType()
+			r.byte()
+			m.globals++
+		default:
+			r.fail(at, "unknown kind of import %#x: exceptions and other extensions are not supported", kind)
+		}
+	}
+	for _, limit := range []struct {
+		what  string
+		have  uint32
+		limit uint32
+	}{{"functions", m.imported, m.options.Functions}, {"globals", m.globals, m.options.Globals}} {
+		if limit.have > limit.limit && r.err == nil {
+			r.err = &LimitError{What: limit.what, Have: uint64(limit.have), Limit: uint64(limit.limit)}
+		}
+	}
+}
+
+func (m *module) readTable(own bool) {
+	r := &m.reader
+	const withValue = 0x40
+	initialized := r.pos < r.end && r.code[r.pos] == withValue
+	if initialized {
+		r.pos++
+		if at := r.pos; r.byte() != 0 {
+			r.fail(at, "unknown kind of table")
+		}
+	}
+	r.valueType()
+	t := table{limits: span{begin: r.pos}}
+	t.least, t.most, t.bounded = r.limits()
+	t.limits.end = r.pos
+	if initialized {
+		m.constant()
+	}
+	if own {
+		m.tables = append(m.tables, t)
+	}
+}
+
+func (m *module) readExports() {
+	r := &m.reader
+	for n := r.within("exports", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+		at := r.pos
+		if name := string(r.take(r.u32())); name == FuelGlobal || name == StackGlobal {
+			r.fail(at, "exports %q itself", name)
+		}
+		kind := r.byte()
+		if index := r.u32(); kind == kindGlobal {
+			m.checkGlobal(at, index)
+		}
+	}
+}
+
+// checkGlobal refuses the index of a global that the original does not have: it
+// would be one of those that are added.
+func (m *module) checkGlobal(at int, index uint32) {
+	if index >= m.globals {
+		m.fail(at, "unknown global %d", index)
+	}
+}
+
+// constant skips a constant expression.
+func (m *module) constant() {
+	r := &m.reader
+	for r.err == nil {
+		at := r.pos
+		switch op := r.byte(); op {
+		case opEnd:
+			return
+		case opI32Const:
+			r.signed(5)
+		case opI64Const:
+			r.signed(10)
+		case opF32Const:
+			r.take(4)
+		case opF64Const:
+			r.take(8)
+		case opI32Add, opI32Sub, opI32Mul, opI64Add, opI64Sub, opI64Mul:
+		case opGlobalGet:
+			at := r.pos
+			m.checkGlobal(at, r.u32())
+		case opRefNull, opRefFunc:
+			r.u32() // a kind of reference is a number too
+		case prefixVector:
+			if op := r.byte(); op != vectorConst {
+				r.fail(at, "instruction 0xfd %#x in a constant", op)
+			}
+			r.take(16)
+		default:
+			r.fail(at, "instruction %#x in a constant", op)
+		}
+	}
+}
+
+func (m *module) readElements() {
+	r := &m.reader
+	const (
+		passive     = 1 // or declared
+		explicit    = 2 // the table, or being declared
+		expressions = 4
+	)
+	at := r.pos
+	flags := r.u32()
+	if flags > passive|explicit|expressions {
+		r.fail(at, "unknown kind of element segment %d", flags)
+		return
+	}
+	if flags&passive == 0 {
+		if flags&explicit != 0 {
+			r.u32()
+		}
+		m.constant()
+	}
+	if flags&(passive|explicit) != 0 {
+		if flags&expressions != 0 {
+			r.valueType()
+		} else {
+			r.byte()
+		}
+	}
+	n := r.within("elements in segments", m.options.TableElements, m.elements)
+	m.elements += n
+	for ; n > 0 && r.err == nil; n-- {
+		if flags&expressions != 0 {
+			m.constant()
+		} else {
+			r.u32()
+		}
+	}
+}
+
+func (m *module) readData() {
+	r := &m.reader
+	at := r.pos
+	switch kind := r.u32(); kind {
+	case 0:
+		m.constant()
+	case 1:
+	case 2:
+		r.u32()
+		m.constant()
+	default:
+		r.fail(at, "unknown kind of data segment %d", kind)
+	}
+	r.take(r.u32())
+}
+
+func (m *module) readBodies() {
+	r := &m.reader
+	for n := r.within("functions", m.options.Functions, m.imported); n > 0 && r.err == nil; n-- {
+		size := r.u32()
+		if size > m.options.FunctionBytes && r.err == nil {
+			r.err = &LimitError{What: "bytes in one function", Have: uint64(size), Limit: uint64(m.options.FunctionBytes)}
+			return
+		}
+		begin := r.pos
+		r.take(size)
+		m.bodies = append(m.bodies, span{begin, r.pos})
+	}
+}
+
+// stale tells whether a custom section would be wrong after rewriting, because
+// it points into functions.
+func (m *module) stale(s section) bool {
+	r := reader{code: m.code, pos: s.content, end: s.end}
+	name := string(r.take(r.u32()))
+	return strings.HasPrefix(name, ".debug_") || strings.HasPrefix(name, "reloc.") ||
+		strings.HasPrefix(name, "metadata.code.") || name == "linking" || name == "sourceMappingURL" || name == "external_debug_info"
+}

@@ -1,0 +1,178 @@
+package meter
+
+import "encoding/binary"
+
+// writer writes the functions of a module.
+type writer struct {
+	body
+	out []byte
+
+	recursive bool  // the function pays for stack
+	frame     int64 // what it pays
+
+	fuel, stack           uint64 // globals
+	fuelLocal, stackLocal uint64 // i64
+	lengthLocal           uint64 // i32
+}
+
+// writeFunctions rewrites the code section. size is that of what was written
+// before it.
+func (m *module) writeFunctions(size int) []byte {
+	w := &writer{body: body{module: m}, fuel: uint64(m.globals), stack: uint64(m.globals) + 1}
+	recursive := w.recursion()
+	if m.err != nil {
+		return nil
+	}
+	content := binary.AppendUvarint(nil, uint64(len(m.bodies)))
+	for i, where := range m.bodies {
+		if !w.body.read(where, m.params[m.types[i]]) {
+			return nil
+		}
+		w.recursive = recursive[i]
+		w.function()
+		content = binary.AppendUvarint(content, uint64(len(w.out)))
+		content = append(content, w.out...)
+		if have, limit := uint64(size)+uint64(len(content)), uint64(m.options.OutputBytes); have > limit {
+			m.err = &LimitError{What: "bytes after rewriting", Have: have, Limit: limit}
+			return nil
+		}
+	}
+	m.result.Functions = len(m.bodies)
+	return content
+}
+
+// function writes the function that was read.
+func (w *writer) function() {
+	w.out = w.out[:0]
+	w.frame = frameSize(w.locals, w.instructions)
+	if w.recursive {
+		w.result.Recursive++
+	}
+	w.declare()
+	from := w.at.begin
+	cached := int32(0) // up to this edit the fuel is in a local
+	for i, e := range w.edits {
+		if e.kind == dropped || (!w.recursive && (e.kind == call || e.kind == tailCall)) {
+			continue
+		}
+		w.out = append(w.out, w.code[from:e.at]...)
+		from = e.at
+		switch e.kind {
+		case charge:
+			w.result.Charges++
+			if i == 0 && w.recursive {
+				w.enter(int64(e.cost))
+				continue
+			}
+			w.charge(int32(i) < cached, func() {
+				w.op(opI64Const)
+				w.out = appendSigned(w.out, int64(e.cost))
+			})
+		case bulk:
+			w.result.Bulk++
+			w.opIndex(opLocalTee, w.lengthLocal)
+			w.charge(int32(i) < cached, func() {
+				w.opIndex(opLocalGet, w.lengthLocal)
+				w.op(opI64ExtendI32U)
+				switch {
+				case e.cost > 0:
+					w.op(opI64Const, byte(e.cost), opI64Shl)
+				case e.cost < 0:
+					w.op(opI64Const, byte(-e.cost), opI64ShrU)
+				}
+			})
+		case beginLoop:
+			cached = e.until
+			w.opIndex(opGlobalGet, w.fuel)
+			w.opIndex(opLocalSet, w.fuelLocal)
+		case call:
+			w.opIndex(opLocalGet, w.stackLocal)
+			w.opIndex(opGlobalSet, w.stack)
+		case tailCall:
+			w.opIndex(opLocalGet, w.stackLocal)
+			w.op(opI64Const)
+			w.out = appendSigned(w.out, w.frame)
+			w.op(opI64Add)
+			w.opIndex(opGlobalSet, w.stack)
+		}
+	}
+	w.out = append(w.out, w.code[from:w.at.end]...)
+}
+
+// declare writes the declarations of the locals, with those that are added.
+func (w *writer) declare() {
+	var fuel, length bool
+	for _, e := range w.edits {
+		fuel = fuel || e.kind == beginLoop
+		length = length || e.kind == bulk
+	}
+	next := uint64(w.locals)
+	var added []byte
+	add := func(local *uint64, needed bool, valueType byte) {
+		if needed {
+			*local = next
+			next++
+			added = append(added, 1, valueType)
+		}
+	}
+	add(&w.fuelLocal, fuel, typeI64)
+	add(&w.stackLocal, w.recursive, typeI64)
+	add(&w.lengthLocal, length, typeI32)
+	w.out = binary.AppendUvarint(w.out, uint64(w.groups)+uint64(len(added)/2))
+	w.out = append(w.out, w.code[w.declarations.begin:w.declarations.end]...)
+	w.out = append(w.out, added...)
+}
+
+// charge takes what cost puts on the stack from the fuel, and traps when there
+// is not enough. With the fuel in a local, the global is written all the same:
+// nothing waits for it, and it is right however the function ends.
+func (w *writer) charge(local bool, cost func()) {
+	if local {
+		w.opIndex(opLocalGet, w.fuelLocal)
+		cost()
+		w.op(opI64Sub)
+		w.opIndex(opLocalTee, w.fuelLocal)
+		w.opIndex(opGlobalSet, w.fuel)
+		w.opIndex(opLocalGet, w.fuelLocal)
+	} else {
+		w.opIndex(opGlobalGet, w.fuel)
+		cost()
+		w.op(opI64Sub)
+		w.opIndex(opGlobalSet, w.fuel)
+		w.opIndex(opGlobalGet, w.fuel)
+	}
+	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock, opUnreachable, opEnd)
+}
+
+// enter is the charge at the start of a function that pays for stack, too: one
+// comparison for both.
+func (w *writer) enter(cost int64) {
+	w.opIndex(opGlobalGet, w.fuel)
+	w.op(opI64Const)
+	w.out = appendSigned(w.out, cost)
+	w.op(opI64Sub)
+	w.opIndex(opGlobalSet, w.fuel)
+	w.opIndex(opGlobalGet, w.stack)
+	w.op(opI64Const)
+	w.out = appendSigned(w.out, w.frame)
+	w.op(opI64Sub)
+	w.opIndex(opLocalTee, w.stackLocal)
+	w.opIndex(opGlobalGet, w.fuel)
+	w.op(opI64Or)
+	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock)
+	w.opIndex(opLocalGet, w.stackLocal) // to tell which of the two it was
+	w.opIndex(opGlobalSet, w.stack)
+	w.op(opUnreachable, opEnd)
+}
+
+func (w *writer) op(bytes ...byte) { w.out = append(w.out, bytes...) }
+
+func (w *writer) opIndex(op byte, index uint64) {
+	w.out = append(w.out, op)
+	w.out = binary.AppendUvarint(w.out, index)
+}
+
+// frameSize is what a function pays for its stack. See DefaultStack.
+func frameSize(locals uint32, instructions int) int64 {
+	return 64 + 8*int64(locals) + int64(instructions)
+}

@@ -1,0 +1,126 @@
+package meter
+
+import "encoding/binary"
+
+// write makes the rewritten module.
+func (m *module) write() {
+	m.boundTables()
+	if m.err != nil {
+		return
+	}
+	out := append(make([]byte, 0, len(m.code)+len(m.code)/8+256), m.code[:8]...)
+	globals, exports := false, false
+	section := func(id byte, content []byte) {
+		out = append(out, id)
+		out = binary.AppendUvarint(out, uint64(len(content)))
+		out = append(out, content...)
+	}
+	// before makes the sections that a module does not have, where they belong.
+	before := func(place int) {
+		if !globals && place > order[sectionGlobal] {
+			globals = true
+			section(sectionGlobal, m.appendGlobals(nil, 0, nil))
+		}
+		if !exports && place > order[sectionExport] {
+			exports = true
+			section(sectionExport, m.appendExports(nil, 0, nil))
+		}
+	}
+	for _, s := range m.sections {
+		if s.id == sectionCustom {
+			if !m.stale(s) {
+				out = append(out, m.code[s.begin:s.end]...)
+			}
+			continue
+		}
+		before(order[s.id])
+		r := reader{code: m.code, pos: s.content, end: s.end}
+		switch s.id {
+		case sectionGlobal:
+			globals = true
+			n := r.u32()
+			section(s.id, m.appendGlobals(nil, n, m.code[r.pos:s.end]))
+		case sectionExport:
+			exports = true
+			n := r.u32()
+			section(s.id, m.appendExports(nil, n, m.code[r.pos:s.end]))
+		case sectionTable:
+			section(s.id, m.appendTables(nil, s))
+		case sectionCode:
+			content := m.writeFunctions(len(out))
+			if m.err != nil {
+				return
+			}
+			section(s.id, content)
+		default:
+			out = append(out, m.code[s.begin:s.end]...)
+		}
+	}
+	before(len(order))
+	m.result.Code = out
+}
+
+func (m *module) appendGlobals(out []byte, n uint32, old []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(n)+2)
+	out = append(out, old...)
+	for _, value := range []int64{m.options.Fuel, m.options.Stack} {
+		out = append(out, typeI64, 1, opI64Const)
+		out = appendSigned(out, value)
+		out = append(out, opEnd)
+	}
+	return out
+}
+
+func (m *module) appendExports(out []byte, n uint32, old []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(n)+2)
+	out = append(out, old...)
+	for i, name := range []string{FuelGlobal, StackGlobal} {
+		out = binary.AppendUvarint(out, uint64(len(name)))
+		out = append(out, name...)
+		out = append(out, kindGlobal)
+		out = binary.AppendUvarint(out, uint64(m.globals)+uint64(i))
+	}
+	return out
+}
+
+// boundTables gives each table the most elements that it may grow to, so that
+// all together keep to the limit.
+func (m *module) boundTables() {
+	limit := uint64(m.options.TableElements)
+	have := uint64(0)
+	for _, t := range m.tables {
+		have += uint64(t.least)
+	}
+	if have > limit {
+		m.err = &LimitError{What: "elements in tables", Have: have, Limit: limit}
+		return
+	}
+	for i := range m.tables {
+		t := &m.tables[i]
+		most := t.least + uint32((limit-have)/uint64(len(m.tables)))
+		if !t.bounded || t.most > most {
+			t.bounded, t.most = true, most
+		}
+	}
+}
+
+func (m *module) appendTables(out []byte, s section) []byte {
+	from := s.content
+	for _, t := range m.tables {
+		out = append(out, m.code[from:t.limits.begin]...)
+		out = append(out, m.code[t.limits.begin]|1)
+		out = binary.AppendUvarint(out, uint64(t.least))
+		out = binary.AppendUvarint(out, uint64(t.most))
+		from = t.limits.end
+	}
+	return append(out, m.code[from:s.end]...)
+}
+
+// appendSigned writes a signed number.
+func appendSigned(out []byte, value int64) []byte {
+	for value < -64 || value > 63 {
+		out = append(out, byte(value)|0x80)
+		value >>= 7
+	}
+	return append(out, byte(value)&0x7f)
+}
