@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,8 +98,8 @@ func expandModules(t testing.TB, filters string) string {
 func (g *gateway) start() error {
 	g.process = exec.Command(g.binary, g.args...)
 	g.process.Stdout, g.process.Stderr = g.log, g.log
-	// A cache of its own: the user's must not decide what is tested.
-	g.process.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(g.config))
+	// What is tested is in the file: no settings from the environment, where the tests' own variables would be refused as settings besides.
+	g.process.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "SLUICE_") })
 	if err := g.process.Start(); err != nil {
 		return err
 	}
