@@ -295,6 +295,8 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 		r.take(8)
 	case opRefNull:
 		r.byte()
+	case opRefFunc:
+		b.taken = append(b.taken, r.u32())
 	case prefixMisc:
 		b.misc(at)
 	case prefixVector:

@@ -51,6 +51,7 @@ type module struct {
 	globals  uint32   // imported ones included
 	tables   []table  // defined here
 	elements uint32   // in element segments
+	taken    []uint32 // functions whose address is taken
 	bodies   []span   // of functions
 }
 
@@ -296,8 +297,10 @@ func (m *module) constant() {
 		case opGlobalGet:
 			at := r.pos
 			m.checkGlobal(at, r.u32())
-		case opRefNull, opRefFunc:
-			r.u32() // a kind of reference is a number too
+		case opRefNull:
+			r.u32() // a kind of reference is a number, too
+		case opRefFunc:
+			m.taken = append(m.taken, r.u32())
 		case prefixVector:
 			if op := r.byte(); op != vectorConst {
 				r.fail(at, "instruction 0xfd %#x in a constant", op)
@@ -341,7 +344,7 @@ func (m *module) readElements() {
 		if flags&expressions != 0 {
 			m.constant()
 		} else {
-			r.u32()
+			m.taken = append(m.taken, r.u32())
 		}
 	}
 }

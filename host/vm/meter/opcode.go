@@ -124,7 +124,7 @@ var instructions = func() (table [256]instruction) {
 	}
 	fill(opRefNull, opRefNull, special, costPlain)
 	fill(0xd1, 0xd1, none, costPlain)
-	fill(opRefFunc, opRefFunc, index, costPlain)
+	fill(opRefFunc, opRefFunc, special, costPlain)
 	fill(prefixMisc, prefixVector, special, costPlain)
 	return table
 }()
