@@ -44,6 +44,9 @@ type client struct {
 	peer     string            // for the log
 	facts    map[string]string // the connection's properties, by path
 	state    atomic.Int32
+	// engine is the connection that the running request has to the engine, for
+	// abort.
+	engine atomic.Pointer[wire.Conn]
 
 	// The request that is being served; one at a time.
 	request  wire.Request  // as it came
@@ -172,8 +175,13 @@ func (c *client) closeWhenIdle() {
 
 func (c *client) closing() bool { return c.state.Load() == clientClosing }
 
-// abort cuts the connection from any goroutine.
-func (c *client) abort() { c.conn.Abort() }
+// abort cuts the connection, and that to the engine, from any goroutine.
+func (c *client) abort() {
+	c.conn.Abort()
+	if engine := c.engine.Load(); engine != nil {
+		engine.Abort()
+	}
+}
 
 // pauseAccept waits a little; false when the gateway ended meanwhile.
 func pauseAccept(ctx context.Context) bool {

@@ -50,6 +50,7 @@ type Gateway struct {
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
 	streams  atomic.Int64
+	old      atomic.Int64 // generations that retire
 }
 
 // New compiles and starts every filter of the configuration, as a canary for
@@ -261,8 +262,10 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	g.current.Store(next)
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
 	g.retiring.Add(1)
+	g.old.Add(1)
 	go func() {
 		defer g.retiring.Done()
+		defer g.old.Add(-1)
 		old.retire(g.life, cfg.Reload.Drain, g.log)
 	}()
 	return nil
@@ -350,12 +353,13 @@ type Stats struct {
 	Connections int    // open client connections
 	Streams     int    // streams that run
 	Instances   int    // running instances of the current generation
+	Retiring    int    // old generations that wait for their streams
 }
 
 // Stats counts.
 func (g *Gateway) Stats() Stats {
 	current := g.current.Load()
-	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load())}
+	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load())}
 	for _, p := range current.plugins {
 		s.Instances += p.Instances()
 	}

@@ -232,6 +232,10 @@ func (x *exchange) splice() bool {
 		x.problem = err.Error()
 		return false
 	}
+	if err := x.conn.Flush(); err != nil {
+		x.explain(err)
+		return false
+	}
 	x.hijacked = true
 	x.waitUpload()
 	x.conn.Unwatch()

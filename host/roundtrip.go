@@ -33,6 +33,10 @@ func (x *exchange) roundTrip() error {
 			return err
 		}
 		x.engine = engine
+		x.client.engine.Store(engine)
+		if x.gateway.life.Err() != nil {
+			engine.Abort() // the gateway was cut before it could know of it
+		}
 		// An engine that refuses a request may answer before it has read all
 		// of it and hang up: its answer counts, whatever became of the writing.
 		err = x.send()
@@ -135,6 +139,7 @@ func (x *exchange) abandon() {
 	x.engine.Abort()
 	x.waitUpload()
 	x.conn.Unwatch()
+	x.client.engine.Store(nil)
 	_ = x.engine.Close()
 	x.engine = nil
 }
@@ -149,6 +154,7 @@ func (x *exchange) release() {
 		x.abandon()
 		return
 	}
+	x.client.engine.Store(nil)
 	x.gen.upstream.Put(x.engine)
 	x.engine = nil
 }

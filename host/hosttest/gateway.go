@@ -172,6 +172,17 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+// Wait returns once the log holds the text; it fails the test when that takes too
+// long. A request is logged after its answer.
+func (l *Log) Wait(t testing.TB, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(l.String(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not hold %q", text)
+		}
+	}
+}
+
 // String is everything so far.
 func (l *Log) String() string {
 	l.mu.Lock()
