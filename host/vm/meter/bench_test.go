@@ -91,7 +91,7 @@ func BenchmarkInstrument(b *testing.B) {
 			}
 			b.ReportMetric(100*float64(len(result.Code))/float64(len(code))-100, "%growth")
 			b.ReportMetric(float64(result.Charges), "charges")
-			b.ReportMetric(float64(result.Recursive), "recursive")
+			b.ReportMetric(float64(result.Paying), "paying")
 			b.ReportMetric(float64(result.Functions), "functions")
 		})
 	}

@@ -19,12 +19,12 @@ type edit struct {
 type editKind uint8
 
 const (
-	dropped   editKind = iota
-	charge             // take cost from the fuel
-	bulk               // take the length on top of the stack from the fuel
-	beginLoop          // before a loop without calls: keep the fuel in a local
-	call               // tell the callee how much stack is left
-	tailCall           // the same, and this frame is gone by then
+	dropped    editKind = iota
+	charge              // take cost from the fuel
+	bulk                // take the length on top of the stack from the fuel
+	beginLoop           // before a loop without calls: keep the fuel in a local
+	beforeCall          // tell the callee how much stack is left
+	afterCall           // put it back to what the caller was told
 )
 
 // run is a straight run of code whose charge is not decided yet.
@@ -58,6 +58,11 @@ type body struct {
 	instructions int
 	callees      []uint32 // functions that are called directly
 	indirect     bool     // and others
+
+	// pays tells of each function that is defined here, and last of all that an
+	// indirect call may reach, whether it pays for stack; reaches whether it or
+	// something that it calls does. Nil while that is not decided yet.
+	pays, reaches []bool
 }
 
 // read reads a function: what has to be charged, and where. It returns false
@@ -260,16 +265,17 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 		callee := r.u32()
 		if callee < b.imported {
 			cost = costHostCall
-		} else {
-			b.callees = append(b.callees, callee)
+			b.blocks[len(b.blocks)-1].calls = true
+			break
 		}
-		b.call(at, op == opReturnCall)
+		b.callees = append(b.callees, callee)
+		b.call(at, uint64(callee-b.imported))
 	case opCallIndirect, opReturnCallIndirect:
 		r.u32()
 		r.u32()
 		b.indirect = true
 		cost *= 2
-		b.call(at, op == opReturnCallIndirect)
+		b.call(at, uint64(len(b.bodies)))
 	case opTypedSelect:
 		if r.byte() != 1 {
 			r.fail(at, "a select of more than one value")
@@ -310,13 +316,16 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	return cost
 }
 
-func (b *body) call(at int, tail bool) {
+// call notes a call that was just read. After a tail call nothing runs that would
+// put the stack back, and nothing has to: the frame is gone.
+func (b *body) call(at int, callee uint64) {
 	b.blocks[len(b.blocks)-1].calls = true
-	kind := call
-	if tail {
-		kind = tailCall
+	if op := b.code[at]; op == opReturnCall || op == opReturnCallIndirect {
+		return
 	}
-	b.edits = append(b.edits, edit{at: at, kind: kind})
+	if callee < uint64(len(b.reaches)) && b.reaches[callee] {
+		b.edits = append(b.edits, edit{at: at, kind: beforeCall}, edit{at: b.pos, kind: afterCall})
+	}
 }
 
 // How a length becomes units of fuel: shifted to the left, or to the right when

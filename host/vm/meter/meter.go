@@ -80,9 +80,9 @@ type Result struct {
 	// number of places where fuel is charged, and Bulk those of them that charge
 	// by length.
 	Functions, Charges, Bulk int
-	// Recursive is the number of functions that pay for stack: those that can
-	// come back to themselves.
-	Recursive int
+	// Paying is the number of functions that pay for stack: those that can come
+	// back to themselves.
+	Paying int
 }
 
 // Instrument rewrites a module. The error is a *LimitError, or an *Error for

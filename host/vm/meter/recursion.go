@@ -1,5 +1,7 @@
 package meter
 
+import "slices"
+
 // A function that cannot come back to itself, however it is called, need not pay
 // for its stack: the longest way through such functions is known beforehand. In
 // most filters that is nearly all of them.
@@ -46,102 +48,116 @@ func (w *writer) callGraph() *graph {
 	return g
 }
 
-// recursion tells of each function that is defined here whether it pays for
-// stack.
-func (w *writer) recursion() []bool {
+// recursion decides which functions pay for stack.
+func (w *writer) recursion() {
 	g := w.callGraph()
 	if g == nil {
-		return nil
+		return
 	}
-	cyclic, depth := g.cycles()
-	if depth > w.options.Stack {
+	s := g.search()
+	w.pays, w.reaches = s.cyclic, s.reaches
+	if slices.Max(s.beneath) > w.options.Stack {
 		// Without any recursion it goes deeper than allowed.
-		for i := range cyclic {
-			cyclic[i] = true
+		for i := range w.pays {
+			w.pays[i], w.reaches[i] = true, true
 		}
 	}
-	return cyclic[:len(w.bodies)]
 }
 
-// cycles finds the nodes that lie on a cycle, and the size of the largest stack
-// of frames of other nodes. This is Tarjan's algorithm for strongly connected
-// components, with a stack of its own, since the graph may be as deep as it is
-// large.
-func (g *graph) cycles() (cyclic []bool, deepest int64) {
+// search is the state of Tarjan's algorithm for strongly connected components.
+// It keeps stacks of its own, since the graph may be as deep as it is large.
+type search struct {
+	*graph
+	order  []int32 // in which nodes were found, from 1; 0 is not yet
+	low    []int32 // the first node that can be reached
+	next   []int32 // the call to look at
+	inside []bool  // is in a component that is not complete
+	path   []int32 // of calls that are being followed
+	open   []int32 // nodes of components that are not complete
+	count  int32
+
+	// What is found out about each node: whether it lies on a cycle, whether one
+	// can be reached from it, and the largest stack of it and what it calls,
+	// without frames of nodes that lie on cycles.
+	cyclic, reaches []bool
+	beneath         []int64
+}
+
+func (g *graph) search() *search {
 	n := len(g.frame)
-	cyclic = make([]bool, n)
-	var (
-		order   = make([]int32, n) // in which nodes were found, from 1; 0 is not yet
-		low     = make([]int32, n) // the first node that can be reached
-		next    = make([]int32, n) // the call to look at
-		inside  = make([]bool, n)  // is in a component that is not complete
-		beneath = make([]int64, n) // the largest stack of a node and what it calls
-		path    []int32            // of calls that are being followed
-		open    []int32            // nodes of components that are not complete
-		count   int32
-	)
-	visit := func(v int32) {
-		count++
-		order[v], low[v], next[v], inside[v] = count, count, g.from[v], true
-		path, open = append(path, v), append(open, v)
+	s := &search{
+		graph: g, order: make([]int32, n), low: make([]int32, n), next: make([]int32, n),
+		inside: make([]bool, n), cyclic: make([]bool, n), reaches: make([]bool, n), beneath: make([]int64, n),
 	}
 	for root := range int32(n) {
-		if order[root] == 0 {
-			visit(root)
+		if s.order[root] == 0 {
+			s.visit(root)
 		}
-		for len(path) > 0 {
-			v := path[len(path)-1]
-			if next[v] < g.from[v+1] {
-				callee := g.calls[next[v]]
-				next[v]++
-				switch {
-				case order[callee] == 0:
-					visit(callee)
-				case inside[callee]:
-					low[v] = min(low[v], order[callee])
-					cyclic[v] = cyclic[v] || callee == v
-				default:
-					beneath[v] = max(beneath[v], beneath[callee])
-				}
-				continue
-			}
-			path = path[:len(path)-1]
-			if len(path) > 0 {
-				caller := path[len(path)-1]
-				low[caller] = min(low[caller], low[v])
-			}
-			if low[v] == order[v] {
-				deepest = max(deepest, g.complete(v, &open, inside, cyclic, beneath))
-			}
-			if len(path) > 0 {
-				caller := path[len(path)-1]
-				beneath[caller] = max(beneath[caller], beneath[v])
-			}
+		for len(s.path) > 0 {
+			s.step()
 		}
 	}
-	return cyclic, deepest
+	return s
 }
 
-// complete takes the component of v off the open nodes. It returns the largest
-// stack of its nodes and what they call.
-func (g *graph) complete(v int32, open *[]int32, inside, cyclic []bool, beneath []int64) int64 {
-	first := len(*open) - 1
-	for (*open)[first] != v {
+func (s *search) visit(v int32) {
+	s.count++
+	s.order[v], s.low[v], s.next[v], s.inside[v] = s.count, s.count, s.from[v], true
+	s.path, s.open = append(s.path, v), append(s.open, v)
+}
+
+// step looks at one more call of the last node on the path, or leaves the node.
+func (s *search) step() {
+	v := s.path[len(s.path)-1]
+	if s.next[v] < s.from[v+1] {
+		callee := s.calls[s.next[v]]
+		s.next[v]++
+		if s.order[callee] == 0 {
+			s.visit(callee)
+			return
+		}
+		if s.inside[callee] {
+			s.low[v] = min(s.low[v], s.order[callee])
+		}
+		s.called(v, callee)
+		return
+	}
+	s.path = s.path[:len(s.path)-1]
+	if s.low[v] == s.order[v] {
+		s.complete(v)
+	}
+	if len(s.path) > 0 {
+		caller := s.path[len(s.path)-1]
+		s.low[caller] = min(s.low[caller], s.low[v])
+		s.called(caller, v)
+	}
+}
+
+// called learns what a call means for the caller. A callee whose component is not
+// complete is on a cycle with it.
+func (s *search) called(caller, callee int32) {
+	s.cyclic[caller] = s.cyclic[caller] || s.inside[callee]
+	s.reaches[caller] = s.reaches[caller] || s.inside[callee] || s.reaches[callee]
+	s.beneath[caller] = max(s.beneath[caller], s.beneath[callee])
+}
+
+// complete takes the component of v off the open nodes.
+func (s *search) complete(v int32) {
+	first := len(s.open) - 1
+	for s.open[first] != v {
 		first--
 	}
-	component := (*open)[first:]
-	*open = (*open)[:first]
-	most := int64(0)
+	component := s.open[first:]
+	s.open = s.open[:first]
+	beneath := int64(0)
 	for _, node := range component {
-		inside[node] = false
-		cyclic[node] = cyclic[node] || len(component) > 1
-		most = max(most, beneath[node])
+		s.inside[node] = false
+		beneath = max(beneath, s.beneath[node])
+	}
+	if !s.cyclic[v] {
+		beneath += s.frame[v]
 	}
 	for _, node := range component {
-		beneath[node] = most
-		if !cyclic[node] {
-			beneath[node] += g.frame[node]
-		}
+		s.beneath[node] = beneath
 	}
-	return beneath[v]
 }

@@ -7,8 +7,8 @@ type writer struct {
 	body
 	out []byte
 
-	recursive bool  // the function pays for stack
-	frame     int64 // what it pays
+	paying bool  // the function pays for stack
+	frame  int64 // what it pays
 
 	fuel, stack           uint64 // globals
 	fuelLocal, stackLocal uint64 // i64
@@ -19,7 +19,7 @@ type writer struct {
 // before it.
 func (m *module) writeFunctions(size int) []byte {
 	w := &writer{body: body{module: m}, fuel: uint64(m.globals), stack: uint64(m.globals) + 1}
-	recursive := w.recursion()
+	w.recursion()
 	if m.err != nil {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (m *module) writeFunctions(size int) []byte {
 		if !w.body.read(where, m.params[m.types[i]]) {
 			return nil
 		}
-		w.recursive = recursive[i]
+		w.paying = w.pays[i]
 		w.function()
 		content = binary.AppendUvarint(content, uint64(len(w.out)))
 		content = append(content, w.out...)
@@ -45,14 +45,14 @@ func (m *module) writeFunctions(size int) []byte {
 func (w *writer) function() {
 	w.out = w.out[:0]
 	w.frame = frameSize(w.locals, w.instructions)
-	if w.recursive {
-		w.result.Recursive++
+	if w.paying {
+		w.result.Paying++
 	}
 	w.declare()
 	from := w.at.begin
 	cached := int32(0) // up to this edit the fuel is in a local
 	for i, e := range w.edits {
-		if e.kind == dropped || (!w.recursive && (e.kind == call || e.kind == tailCall)) {
+		if e.kind == dropped || (!w.paying && (e.kind == beforeCall || e.kind == afterCall)) {
 			continue
 		}
 		w.out = append(w.out, w.code[from:e.at]...)
@@ -60,7 +60,7 @@ func (w *writer) function() {
 		switch e.kind {
 		case charge:
 			w.result.Charges++
-			if i == 0 && w.recursive {
+			if i == 0 && w.paying {
 				w.enter(int64(e.cost))
 				continue
 			}
@@ -85,10 +85,10 @@ func (w *writer) function() {
 			cached = e.until
 			w.opIndex(opGlobalGet, w.fuel)
 			w.opIndex(opLocalSet, w.fuelLocal)
-		case call:
+		case beforeCall:
 			w.opIndex(opLocalGet, w.stackLocal)
 			w.opIndex(opGlobalSet, w.stack)
-		case tailCall:
+		case afterCall:
 			w.opIndex(opLocalGet, w.stackLocal)
 			w.op(opI64Const)
 			w.out = appendSigned(w.out, w.frame)
@@ -116,7 +116,7 @@ func (w *writer) declare() {
 		}
 	}
 	add(&w.fuelLocal, fuel, typeI64)
-	add(&w.stackLocal, w.recursive, typeI64)
+	add(&w.stackLocal, w.paying, typeI64)
 	add(&w.lengthLocal, length, typeI32)
 	w.out = binary.AppendUvarint(w.out, uint64(w.groups)+uint64(len(added)/2))
 	w.out = append(w.out, w.code[w.declarations.begin:w.declarations.end]...)
