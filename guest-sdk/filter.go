@@ -147,6 +147,14 @@ func (p *plugin) OnPluginStart(size int) types.OnPluginStartStatus {
 	}
 	// A host that does not know the hint calls at every stage, and the callbacks below continue.
 	_ = hostapi.SetProperty(strings.Join(f.stages(), ","), "sluice", "stages")
+	if len(f.operations) > 0 {
+		// A stream of another operation then costs nothing; a host that does not know the hint calls, and concerns tells.
+		names := make([]string, len(f.operations))
+		for i, o := range f.operations {
+			names[i] = string(o)
+		}
+		_ = hostapi.SetProperty(strings.Join(names, ","), "sluice", "operations")
+	}
 	return types.OnPluginStartStatusOK
 }
 

@@ -190,7 +190,7 @@ func (n *native) SetProperty(value string, path ...string) error {
 	if value == "" {
 		return errors.New("the SDK cannot set an empty property")
 	}
-	if len(path) == 2 && path[0] == "sluice" && path[1] != "stages" {
+	if n.skip != nil && len(path) == 2 && path[0] == "sluice" { // in a stream
 		n.skip[path[1]] = value == "skip"
 		return nil
 	}

@@ -55,7 +55,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 // headerStage calls one filter with the head. False means that s.local is set.
 func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bool {
 	if d.step > 0 {
-		if f.filter.Match.matches(s.method, &s.call) {
+		if f.filter.Match.matches(s.method, &s.call) && f.filter.Plugin.Serves(string(s.call.Operation)) {
 			if !s.enlist(f) {
 				return f.state == bypassed
 			}

@@ -49,6 +49,9 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 
 // LogLevel implements hostcall.Caller: the lowest level that is not dropped.
 func (i *Instance) LogLevel() abi.LogLevel {
+	if i.root.isOpen {
+		return abi.LogLevelTrace // a refused configuration's reason goes into an error
+	}
 	for level, at := range slogLevels {
 		if i.plugin.log.Enabled(context.Background(), at) {
 			return abi.LogLevel(level)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,8 @@ type Plugin struct {
 	version abi.Version
 	exports Stages // stages that module and options allow
 	stages  Stages // exports narrowed by the guest's hint; fixed after New
+	// operations is the guest's hint which operations it is for; empty for all.
+	operations []string
 	// endOfStream tells which header callbacks take that argument: those of
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
@@ -131,6 +134,7 @@ func (p *Plugin) start() error {
 		}
 		if i == 0 {
 			p.stages = p.exports & instance.root.stages()
+			p.operations = instance.root.hint("sluice\x00operations")
 		}
 		p.shards[i].instance.Store(instance)
 		instance.armTick()
@@ -176,6 +180,13 @@ func (p *Plugin) ABI() abi.Version { return p.version }
 // that its module exports, that its configuration allows, and that it asked
 // for itself by the property sluice.stages.
 func (p *Plugin) Stages() Stages { return p.stages }
+
+// Serves tells whether the filter wants to see streams of an operation: all, or
+// those that it listed in the property sluice.operations. It is the filter's own
+// word about itself, and spares it, and us, the streams that it would wave on.
+func (p *Plugin) Serves(operation string) bool {
+	return len(p.operations) == 0 || slices.Contains(p.operations, operation)
+}
 
 // Instances counts the instances that can serve now.
 func (p *Plugin) Instances() int {

@@ -38,15 +38,20 @@ func (r *rootContext) shut() (said string) {
 	return r.said
 }
 
+// hint is a comma-separated list that the guest keeps in one of our properties.
+func (r *rootContext) hint(path string) []string {
+	return strings.FieldsFunc(string(r.values[path]), func(c rune) bool { return c == ',' || c == ' ' })
+}
+
 // stages is the guest's hint at which stages it wants to be called. A name
 // that we do not know gives the hint up: being called too often is safe, too
 // seldom is not.
 func (r *rootContext) stages() Stages {
-	hint, ok := r.values["sluice\x00stages"]
-	if !ok {
+	names := r.hint("sluice\x00stages")
+	if len(names) == 0 {
 		return AllStages
 	}
-	stages, err := ParseStages(strings.FieldsFunc(string(hint), func(c rune) bool { return c == ',' || c == ' ' }))
+	stages, err := ParseStages(names)
 	if err != nil {
 		r.instance.plugin.log.Warn("the filter's property sluice.stages is not understood; it is called at all stages", "error", err)
 		return AllStages
