@@ -91,6 +91,10 @@ func pump(dst, src *wire.Conn, count *atomic.Int64) error {
 }
 
 func relay(dst, src *wire.Conn, count *atomic.Int64) error {
+	// The head that hijacked may still be pending, and the peer says nothing before it has seen it.
+	if err := dst.Flush(); err != nil {
+		return err
+	}
 	for {
 		p, done, err := src.NextBody()
 		if err != nil {

@@ -115,12 +115,12 @@ func TestEngineEndsFirst(t *testing.T) {
 	})
 }
 
-// Stdin in the segment of the request, output in the segment of the 101.
-func TestEarlyBytesGoFirst(t *testing.T) {
+// Stdin in the segment of the request.
+func TestHeadAndEarlyStdinGoFirst(t *testing.T) {
 	c, client := pair(t, "unix")
 	e, engine := pair(t, "unix")
 	io.WriteString(client, "POST /attach HTTP/1.1\r\nHost: \r\nUpgrade: tcp\r\n\r\nearly stdin ")
-	io.WriteString(engine, "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nPRI * ")
+	io.WriteString(engine, "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n")
 	down, up := wire.NewConn(c, wire.Options{}), wire.NewConn(e, wire.Options{})
 	var r wire.Request
 	var resp wire.Response
@@ -132,12 +132,16 @@ func TestEarlyBytesGoFirst(t *testing.T) {
 		s, err := upstream.Splice(down, up)
 		done <- result{s, err}
 	}()
+	// A client that waits for the 101 before it says more gets it, though the engine is silent.
+	head := "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+	expect(t, client, head)
 	io.WriteString(client, "and later")
 	closeWrite(t, client)
+	io.WriteString(engine, "PRI * ")
 	io.WriteString(engine, "HTTP/2.0")
 	closeWrite(t, engine)
 	got, err := io.ReadAll(client)
-	if want := "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nPRI * HTTP/2.0"; string(got) != want || err != nil {
+	if want := "PRI * HTTP/2.0"; string(got) != want || err != nil {
 		t.Errorf("client got %q, %v; want %q", got, err, want)
 	}
 	got, err = io.ReadAll(engine)
@@ -146,6 +150,29 @@ func TestEarlyBytesGoFirst(t *testing.T) {
 	}
 	if r := <-done; r.err != nil || r.Up != 21 || r.Down != 14 {
 		t.Errorf("got %+v; want 21 up and 14 down", r)
+	}
+}
+
+// The daemon's HTTP/2 preface in the segment of the 101, as for BuildKit's sessions.
+func TestEarlyOutputGoesFirst(t *testing.T) {
+	c, client := pair(t, "unix")
+	e, engine := pair(t, "unix")
+	io.WriteString(engine, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\nPRI * HTTP/2.0")
+	up := wire.NewConn(e, wire.Options{})
+	var resp wire.Response
+	if err := errors.Join(up.WriteRequest(&wire.Request{Method: "POST", Target: "/session", Upgrade: "h2c"}), up.ReadResponse(&resp, "POST")); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan result, 1)
+	go func() {
+		s, err := upstream.Splice(wire.NewConn(c, wire.Options{}), up)
+		done <- result{s, err}
+	}()
+	expect(t, client, "PRI * HTTP/2.0")
+	closeWrite(t, client)
+	closeWrite(t, engine)
+	if r := <-done; r.err != nil || r.Down != 14 {
+		t.Errorf("got %+v; want 14 down", r)
 	}
 }
 
