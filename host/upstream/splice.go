@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -28,8 +29,8 @@ type Spliced struct {
 // half-closes at once and waits for output, and an engine that no longer reads stdin still has output to give. A side that is
 // gone altogether ends the other once what it sent has been delivered.
 //
-// Both connections are closed on return, though their owners still call Close. The error is nil when both directions ended
-// in order, and otherwise says how the first one did not.
+// Both connections are closed on return, though their owners still call Close. The error is nil when each side ended its direction or
+// hung up, and otherwise says what broke; the counts are right either way.
 func Splice(client, engine *wire.Conn) (Spliced, error) {
 	client.Hijack()
 	engine.Hijack()
@@ -72,10 +73,15 @@ func Splice(client, engine *wire.Conn) (Spliced, error) {
 		// It may still be sending: a close now could cost it the end of the output.
 		_ = client.CloseLinger(lingerTime)
 	}
-	if err == nil && !errors.Is(upErr, os.ErrDeadlineExceeded) {
-		err = upErr
+	return Spliced{Up: up.Load(), Down: down.Load()}, errors.Join(foreign(err), foreign(upErr))
+}
+
+// foreign drops the errors that are our own doing: a direction that was ended because its other side had gone.
+func foreign(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
 	}
-	return Spliced{Up: up.Load(), Down: down.Load()}, err
+	return err
 }
 
 // pump relays one direction, and its end: also when src broke rather than ended, so that its last words are followed by an end.

@@ -192,8 +192,8 @@ func TestVanishedClientEndsASilentSplice(t *testing.T) {
 				}
 				j.client.Close()
 				r := j.wait(t)
-				if r.Up != 10 {
-					t.Errorf("%d bytes up; want 10", r.Up)
+				if r.Up != 10 || r.err != nil {
+					t.Errorf("got %+v; want 10 up", r)
 				}
 				if _, err := io.Copy(io.Discard, j.engine); err != nil {
 					t.Logf("engine reads %v", err) // a reset on TCP, an end elsewhere
