@@ -215,3 +215,18 @@ func TestStagesLimitAFilter(t *testing.T) {
 		t.Errorf("body is %q, want it changed on its way back only", body)
 	}
 }
+
+func TestAGuestOfTheOldestABIIsServed(t *testing.T) {
+	engine := infoEngine(t)
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "abi-0-1-0 config: {a: 1}"))
+	if code, body := get(t, g, "/info", ""); code != 200 {
+		t.Fatalf("got %d %q, want 200", code, body)
+	}
+	header := engine.Requests()[0].Header
+	if got := header.Get("X-Config"); got != `{"a":1}` {
+		t.Errorf("its configuration came as %q", got)
+	}
+	if got, there := header["X-Missing"]; !there || got[0] != "" {
+		t.Errorf("a missing field reads as %q, want empty and no error", got)
+	}
+}
