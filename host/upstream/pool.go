@@ -19,6 +19,10 @@ const (
 	DefaultDialTimeout = 10 * time.Second
 )
 
+// freshly is how long after its use a connection to a unix socket is trusted without a look. The look is a system call, a good part of
+// what the gateway adds to a small request; and should the engine have died in this moment, a unix socket refuses the request whole.
+const freshly = 100 * time.Millisecond
+
 // Options tunes a Pool. The zero value is usable.
 type Options struct {
 	MaxIdle     int           // idle connections kept; 0 means 1024, negative none
@@ -74,15 +78,15 @@ func New(address string, opts Options) (*Pool, error) {
 // The caller ends with Put or Close.
 func (p *Pool) Get(ctx context.Context) (c *wire.Conn, reused bool, err error) {
 	for {
-		c := p.pop()
-		if c == nil {
+		rested, ok := p.pop()
+		if !ok {
 			break
 		}
-		// The engine may have been restarted since: a look is a system call, an error in the middle of a create is not to be repaired.
-		if !c.Stale() {
-			return c, true, nil
+		// The engine may have been restarted since.
+		if p.network == "unix" && time.Since(rested.since) < freshly || !rested.conn.Stale() {
+			return rested.conn, true, nil
 		}
-		_ = c.Close()
+		_ = rested.conn.Close()
 	}
 	c, err = p.Dial(ctx)
 	return c, false, err
@@ -137,17 +141,17 @@ func (p *Pool) Close() {
 	p.CloseIdle()
 }
 
-func (p *Pool) pop() *wire.Conn {
+func (p *Pool) pop() (idle, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle) - 1
 	if n < 0 {
-		return nil
+		return idle{}, false
 	}
-	c := p.idle[n].conn
+	last := p.idle[n]
 	p.idle[n] = idle{}
 	p.idle = p.idle[:n]
-	return c
+	return last, true
 }
 
 // push keeps c, and returns the connection to be closed instead, if any: c itself, or the oldest one.

@@ -54,6 +54,23 @@ func TestRestartedEngineIsNotNoticed(t *testing.T) {
 	}
 }
 
+// After some rest it is not even tried: a body that is streamed could not be sent again.
+func TestRestedConnectionIsLookedAt(t *testing.T) {
+	e := newEngine(t, answer)
+	p := e.pool(upstream.Options{})
+	if err := ask(t, p, get(), ""); err != nil {
+		t.Fatal(err)
+	}
+	e.stop()
+	e.start()
+	time.Sleep(150 * time.Millisecond)
+	c, reused, err := p.Get(t.Context())
+	if err != nil || reused {
+		t.Fatalf("reused %v, %v; want a new connection", reused, err)
+	}
+	c.Close()
+}
+
 func TestUnreachableEngineIsNamed(t *testing.T) {
 	e := newEngine(t, answer)
 	p := e.pool(upstream.Options{})

@@ -115,11 +115,18 @@ func get() *wire.Request { return &wire.Request{Method: "GET", Target: "/_ping",
 // ask makes one exchange and gives the connection back.
 func ask(t *testing.T, p *upstream.Pool, r *wire.Request, body string) error {
 	t.Helper()
-	c, _, err := p.Get(t.Context())
+	c, reused, err := p.Get(t.Context())
 	if err != nil {
 		return err
 	}
 	resp, got, err := exchange(c, r, body)
+	if err != nil && reused && c.Unsent() {
+		c.Close()
+		if c, err = p.Dial(t.Context()); err != nil {
+			return err
+		}
+		resp, got, err = exchange(c, r, body)
+	}
 	if err != nil {
 		c.Close()
 		return err
