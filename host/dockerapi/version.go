@@ -42,3 +42,34 @@ func trimNumber(s string) (string, bool) {
 	}
 	return s, len(s) <= 4
 }
+
+// CheckVersion refuses a call whose path asks for an API version below lowest, such as "1.24": engines have let older versions do what
+// newer ones do not, such as starting a container with other rights than it was created with. A path without a version means the
+// engine's newest, and passes. A lowest that is not MAJOR.MINOR refuses every version.
+func CheckVersion(call *Call, lowest string) error {
+	if call.APIVersion == "" || !olderVersion(call.APIVersion, lowest) {
+		return nil
+	}
+	return badRequest("client version %s is too old: the lowest API version that is accepted here is %s", call.APIVersion, lowest)
+}
+
+// olderVersion compares MAJOR.MINOR.
+func olderVersion(version, lowest string) bool {
+	major, minor, _ := strings.Cut(version, ".")
+	lowMajor, lowMinor, ok := strings.Cut(lowest, ".")
+	if !ok {
+		return true
+	}
+	if n := compareNumbers(major, lowMajor); n != 0 {
+		return n < 0
+	}
+	return compareNumbers(minor, lowMinor) < 0
+}
+
+// compareNumbers compares digits without leading zeros.
+func compareNumbers(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
