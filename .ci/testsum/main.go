@@ -130,8 +130,18 @@ func contains(tests []test, t test) bool {
 	return false
 }
 
+// show prints what a test said below its verdict, as go test does without -v; test2json has them the other way round.
 func show(text *strings.Builder) {
-	if text != nil {
-		fmt.Print(text.String())
+	if text == nil {
+		return
 	}
+	var said strings.Builder
+	for line := range strings.Lines(text.String()) {
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "--- FAIL: ") {
+			fmt.Print(line)
+		} else {
+			said.WriteString(line)
+		}
+	}
+	fmt.Print(said.String())
 }

@@ -98,8 +98,7 @@ func expandModules(t testing.TB, filters string) string {
 func (g *gateway) start() error {
 	g.process = exec.Command(g.binary, g.args...)
 	g.process.Stdout, g.process.Stderr = g.log, g.log
-	// What is tested is in the file: no settings from the environment, where the tests' own variables would be refused as settings besides.
-	g.process.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "SLUICE_") })
+	g.process.Env = environment()
 	if err := g.process.Start(); err != nil {
 		return err
 	}
@@ -115,6 +114,12 @@ func (g *gateway) start() error {
 		}
 	}
 	return fmt.Errorf("sluice did not listen on %s\n%s", g.socket, g.log)
+}
+
+// environment is that of a sluice under test. What is tested is in its file: there are no settings in the environment, and the tests' own
+// variables would be refused as such.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "SLUICE_") })
 }
 
 // stop ends the gateway as an operator would and reports whether it ended well.

@@ -36,6 +36,7 @@ func TestConfigurationsOfTheReadmeAreValid(t *testing.T) {
 			}
 		}
 		validate := exec.CommandContext(t.Context(), sluice(t), "validate", "--config", filepath.Join(dir, "sluice.yaml"))
+		validate.Env = environment()
 		if out, err := validate.CombinedOutput(); err != nil {
 			t.Errorf("%v: %s\n%s", err, out, block)
 		}
