@@ -149,6 +149,11 @@ func fieldsOf(t reflect.Type, path string, depth int) []Field {
 		if best[name].count > 1 {
 			fail("%s: %q is ambiguous", path, name)
 		}
+		known := json.NewDecoder(strings.NewReader(fmt.Sprintf("{%q:null}", name)))
+		known.DisallowUnknownFields()
+		if err := known.Decode(reflect.New(t).Interface()); err != nil {
+			fail("%s: encoding/json does not agree: %v", path, err)
+		}
 		fields = append(fields, Field{name, typeOf(types[name], path+"/"+name, depth+1)})
 	}
 	return fields
