@@ -39,17 +39,67 @@ func filters(t testing.TB, guests ...string) string {
 
 func TestBodiesPassTheChainForthAndBack(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
-	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /images/load", echo)
+	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
 	g := hosttest.StartGateway(t, engine.Address(), filters(t, "append-body", "pause-in-body", "append-body", "noop"))
-	resp, body := g.Do("POST", "/v1.41/containers/create", "application/json", "body")
+	_, body := g.Do("POST", "/v1.41/images/load", "application/x-tar", "body")
 	if want := "body [seen] [seen] [seen] [seen]"; body != want {
 		t.Errorf("body is %q, want %q", body, want)
 	}
-	if resp.ContentLength != int64(len(body)) {
-		t.Errorf("Content-Length is %d, want %d: a whole body is sent with its length", resp.ContentLength, len(body))
-	}
 	if got := engine.Requests()[0].Header.Get("Content-Length"); got != "18" {
-		t.Errorf("the engine got Content-Length %q, want 18", got)
+		t.Errorf("the engine got Content-Length %q, want 18: a whole body is sent with its length", got)
+	}
+	resp, body := g.Do("GET", "/info", "", "")
+	if want := "{} [seen] [seen]"; body != want || resp.ContentLength != int64(len(want)) {
+		t.Errorf("response is %q of Content-Length %d, want %q", body, resp.ContentLength, want)
+	}
+}
+
+func TestWhatAFilterMakesOfAJSONBodyIsCheckedAgain(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /containers/create", echo)
+	// append-body makes "{} [seen]" of it, which the engine might read as {}.
+	for _, chain := range []string{"append-body", "append-body,pause-in-body", "append-body,noop"} {
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, strings.Split(chain, ",")...))
+		resp, body := g.Do("POST", "/containers/create", "application/json", "{}")
+		if resp.StatusCode != 500 || !strings.Contains(body, "a filter rewrote the request's body") {
+			t.Errorf("%s: got %d %q, want 500 that says who is to blame", chain, resp.StatusCode, body)
+		}
+	}
+	if n := len(engine.Requests()); n != 0 {
+		t.Errorf("the engine got %d requests, want none", n)
+	}
+}
+
+func TestTheEngineGetsTheCanonicalBody(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /containers/c/start", echo)
+	engine.Handle("POST /containers/c/kill", echo)
+	for name, chain := range map[string]string{"no filter": "", "a filter": filters(t, "noop"), "a whole body": filters(t, "pause-in-body")} {
+		g := hosttest.StartGateway(t, engine.Address(), chain)
+		for _, c := range []struct {
+			target, contentType, body string
+			status                    int
+			want                      string
+		}{
+			{"/containers/create", "application/json", `{"hostconfig":{"PRIVILEGED":true}}`, 200, `{"HostConfig":{"Privileged":true}}`},
+			{"/containers/create", "application/json", `{"Ho\u017ftConfig":{"Bind\u017f":["/:/h"]}}`, 200, `{"HostConfig":{"Binds":["/:/h"]}}`},
+			{"/containers/create", "application/json", `{"Labels":{"a":"1","A":"2"}}`, 200, `{"Labels":{"a":"1","A":"2"}}`},
+			{"/containers/create", "application/json", `{"HostConfig":{},"hostConfig":{"Privileged":true}}`, 400, "given before"},
+			{"/containers/create", "application/json", `{"Privileged":true}`, 400, "HostConfig"},
+			{"/containers/create", "application/json", `{} {}`, 400, "one"},
+			{"/containers/create", "application/x-www-form-urlencoded", `name=evil`, 415, "form"},
+			{"/v1.23/containers/create", "application/json", `{}`, 400, "1.24"},
+			{"/containers/c/start", "application/json", `{"Binds":["/:/h"]}`, 400, "no body"},
+			{"/containers/c/start", "application/json", `{}`, 200, ``},
+			{"/containers/c/kill", "application/json", `{"signal":"KILL"}`, 200, ``},
+		} {
+			resp, body := g.Do("POST", c.target, c.contentType, c.body)
+			if resp.StatusCode != c.status || c.status == 200 && body != c.want || !strings.Contains(body, c.want) {
+				t.Errorf("%s: %s %s: got %d %q, want %d %q", name, c.target, c.body, resp.StatusCode, body, c.status, c.want)
+			}
+		}
 	}
 }
 
@@ -132,7 +182,7 @@ func TestAFilterCannotHoldARequestForEver(t *testing.T) {
 
 func TestABodyThatAFilterWantsWholeIsRefusedBeyondTheLimit(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
-	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /images/load", echo)
 	engine.Handle("GET /info", hosttest.JSON(200, `"`+strings.Repeat("x", 2000)+`"`))
 	for _, way := range []string{"length", "chunked"} {
 		g := hosttest.StartGateway(t, engine.Address(), "limits: {body: 1KiB}\n"+filters(t, "pause-in-body"))
@@ -144,7 +194,7 @@ func TestABodyThatAFilterWantsWholeIsRefusedBeyondTheLimit(t *testing.T) {
 			return r
 		}
 		for n, want := range map[int]int{1024: 200, 1025: 413, 100_000: 413} {
-			req, err := http.NewRequestWithContext(t.Context(), "POST", "http://d/containers/create", body(n))
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "http://d/images/load", body(n))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,9 +259,9 @@ func TestMatchLimitsAFilterToItsRequests(t *testing.T) {
 
 func TestStagesLimitAFilter(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
-	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /images/load", echo)
 	g := hosttest.StartGateway(t, engine.Address(), filters(t, "append-body stages: [response_body]"))
-	if _, body := g.Do("POST", "/containers/create", "application/json", "b"); body != "b [seen]" {
+	if _, body := g.Do("POST", "/images/load", "application/x-tar", "b"); body != "b [seen]" {
 		t.Errorf("body is %q, want it changed on its way back only", body)
 	}
 }

@@ -102,6 +102,9 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 		Filters:    make([]chain.Filter, len(plugins)),
 		BodyLimit:  int(cfg.Limits.Body),
 		PauseLimit: cfg.Limits.Pause,
+
+		MinAPIVersion: cfg.MinAPIVersion,
+		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
 	}
 	for i := range cfg.Filters {
 		f := &cfg.Filters[i]

@@ -27,8 +27,9 @@ type exchange struct {
 
 	// first is what the filters have let go of before the head was sent, or a
 	// small body that came with its head; sent is true when that was all of it.
-	first []byte
-	whole bool
+	first   []byte
+	whole   bool
+	hasBody bool // and it is not to be dropped
 	// fed says that filters see the request's body.
 	fed bool
 
@@ -61,6 +62,9 @@ func (c *client) handle() (keep bool) {
 		return x.refuseUnclassified(err)
 	}
 	x.info.Call = call
+	if err := x.admit(); err != nil {
+		return x.refuseUnclassified(err)
+	}
 
 	// New stream.
 	x.stream = x.gen.chain.Open(c.gateway.life, x.info, c.request.Header)
@@ -68,17 +72,27 @@ func (c *client) handle() (keep bool) {
 
 	// Request stages, first filter to last. Filters that read the body hold
 	// the head back until they let go of the first of it.
-	ready := x.stream.RequestHeaders(!c.request.Body.HasBody())
-	if !ready && x.stream.Local() == nil {
-		if ready, err = x.readHeldBody(); err != nil {
+	ready := x.stream.RequestHeaders(!x.hasBody)
+	if x.stream.Local() == nil && x.hasBody {
+		switch {
+		case x.info.Plan == dockerapi.BodyCanonical:
+			ready, err = x.readCanonicalBody()
+		case !ready:
+			ready, err = x.readHeldBody()
+		default:
+			err = x.takeBufferedBody()
+		}
+		if err != nil {
 			return x.clientFailed(err)
 		}
 	}
-	if !ready {
+	if !ready || x.stream.Local() != nil {
 		return x.answerLocal()
 	}
-	if err := x.takeBufferedBody(); err != nil {
-		return x.clientFailed(err)
+	if x.info.Plan == dockerapi.BodyDrop && !x.request.Expect100 {
+		if _, err := x.conn.Discard(discardable); err != nil {
+			return x.clientFailed(err)
+		}
 	}
 
 	// Upstream: send the request as the filters left it, and read the answer's
@@ -93,6 +107,37 @@ func (c *client) handle() (keep bool) {
 		return x.splice()
 	}
 	return x.relayResponse()
+}
+
+// admit decides, before any filter is asked, whether the call is one that the
+// gateway passes on at all, and what is to become of its body.
+func (x *exchange) admit() error {
+	call := &x.info.Call
+	if call.Operation != dockerapi.SystemPing && call.Operation != dockerapi.SystemPingHead {
+		if err := dockerapi.CheckVersion(call, x.gen.config.MinAPIVersion); err != nil {
+			return err
+		}
+	}
+	x.hasBody = x.request.Body.HasBody()
+	if !x.hasBody {
+		x.whole = true
+		return nil
+	}
+	var types, encodings []string
+	for i := range x.request.Header {
+		switch f := &x.request.Header[i]; {
+		case abi.EqualFold(f.Key, "content-type"):
+			types = append(types, f.Value)
+		case abi.EqualFold(f.Key, "content-encoding"):
+			encodings = append(encodings, f.Value)
+		}
+	}
+	var err error
+	x.info.Plan, err = dockerapi.PlanBody(call, types, encodings)
+	if err == nil && x.info.Plan == dockerapi.BodyDrop {
+		x.hasBody, x.whole = false, true
+	}
+	return err
 }
 
 // refuseUnclassified answers a target that cannot be forwarded. It never became
@@ -110,14 +155,71 @@ func (x *exchange) refuseUnclassified(err error) bool {
 	return false
 }
 
+// continueBody lets a client go on that waits for that with its body.
+func (x *exchange) continueBody() error {
+	if !x.request.Expect100 {
+		return nil
+	}
+	x.request.Expect100 = false
+	return x.conn.Continue100()
+}
+
+// readCanonicalBody reads a JSON body whole and brings it into its one form,
+// which is what the filters and the engine get. False without an error means
+// that the stream is to be answered.
+func (x *exchange) readCanonicalBody() (ready bool, err error) {
+	if err := x.continueBody(); err != nil {
+		return false, err
+	}
+	body, err := x.readWhole()
+	if err != nil || x.stream.Local() != nil {
+		return false, err
+	}
+	body, _, err = dockerapi.CanonicalBody(&x.info.Call, body, x.gen.chain.JSON)
+	if err != nil {
+		status := 400
+		var refused *dockerapi.Error
+		if errors.As(err, &refused) {
+			status = refused.Status
+		}
+		x.stream.Refuse(status, err.Error())
+		return false, nil
+	}
+	x.fed, x.whole = true, true
+	x.first, ready = x.stream.RequestBody(body, true)
+	return ready, nil
+}
+
+// readWhole reads the request's body to its end. One that is larger than
+// limits.body is refused.
+func (x *exchange) readWhole() ([]byte, error) {
+	limit := x.gen.chain.BodyLimit
+	var whole []byte
+	for {
+		chunk, done, err := x.conn.NextBody()
+		if err != nil {
+			return nil, err
+		}
+		x.in += int64(len(chunk))
+		if x.in > int64(limit) {
+			x.stream.Refuse(413, fmt.Sprintf("the request body is larger than limits.body (%d bytes)", limit))
+			return nil, nil
+		}
+		if whole == nil && done {
+			return chunk, nil // came in one piece: no copy
+		}
+		whole = append(whole, chunk...)
+		if done {
+			return whole, nil
+		}
+	}
+}
+
 // readHeldBody feeds the request's body to the filters until they let the head
 // go. False without an error means that they answered.
 func (x *exchange) readHeldBody() (ready bool, err error) {
-	if x.request.Expect100 {
-		if err := x.conn.Continue100(); err != nil {
-			return false, err
-		}
-		x.request.Expect100 = false
+	if err := x.continueBody(); err != nil {
+		return false, err
 	}
 	x.fed = true
 	for {
@@ -163,12 +265,7 @@ func (x *exchange) feed(body func([]byte, bool) ([]byte, bool), chunk []byte, do
 // that no filter wants and that is in memory already goes with its head, and
 // can be sent again.
 func (x *exchange) takeBufferedBody() error {
-	body := x.request.Body
-	if !body.HasBody() {
-		x.whole = true
-		return nil
-	}
-	if x.fed || x.request.Expect100 {
+	if x.request.Expect100 {
 		return nil
 	}
 	buffered, err := x.conn.BodyBuffered()
@@ -182,9 +279,13 @@ func (x *exchange) takeBufferedBody() error {
 
 // requestFraming is how the request's body goes to the engine.
 func (x *exchange) requestFraming() wire.Framing {
-	switch body := x.request.Body; {
-	case !body.HasBody(), !x.fed:
-		return body
+	switch {
+	case x.request.Body.Kind == wire.None:
+		return wire.Framing{}
+	case !x.hasBody || x.stream.Plan() == dockerapi.BodyDrop:
+		return wire.Framing{Kind: wire.Length}
+	case !x.fed:
+		return x.request.Body
 	case x.whole:
 		return wire.Framing{Kind: wire.Length, Length: int64(len(x.first))}
 	default:

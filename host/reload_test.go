@@ -100,7 +100,7 @@ func TestSwapsUnderLoadFailNothingAndLeakNothing(t *testing.T) {
 		swaps = 30
 	}
 	engine := hosttest.StartFakeDocker(t)
-	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /images/load", echo)
 	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
 	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, ""))
 	versions := []string{filters(t, "append-body", "header-adder"), filters(t, "append-body", "append-body", "noop")}
@@ -124,17 +124,20 @@ func TestSwapsUnderLoadFailNothingAndLeakNothing(t *testing.T) {
 	for range 4 {
 		load.Go(func() {
 			for ctx.Err() == nil {
-				resp, err := client.Post("http://d/containers/create", "application/json", strings.NewReader("x"))
+				resp, err := client.Post("http://d/images/load", "application/x-tar", strings.NewReader("x"))
 				if err != nil {
-					t.Errorf("create: %v", err)
+					t.Errorf("load: %v", err)
 					return
 				}
-				b := make([]byte, 64)
-				n, _ := resp.Body.Read(b)
+				b, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
+				if err != nil {
+					t.Errorf("load: %v", err)
+					return
+				}
 				// One version appends once on each way and marks the head, the other twice.
 				marked := resp.Header.Get("X-Added-By") != ""
-				body := string(b[:n])
+				body := string(b)
 				if !(marked && body == "x [seen] [seen]" || !marked && body == "x [seen] [seen] [seen] [seen]") {
 					t.Errorf("a response of neither version: %d, marked %v, %q", resp.StatusCode, marked, body)
 					return

@@ -17,6 +17,9 @@ import (
 // of the request can have been acted upon.
 func (x *exchange) roundTrip() error {
 	call := x.stream.Call()
+	if x.stream.Plan() == dockerapi.BodyDrop {
+		x.first, x.whole = nil, true
+	}
 	x.outgoing = wire.Request{
 		Method: x.stream.Method(),
 		Target: call.Target(),
@@ -71,11 +74,8 @@ func (x *exchange) send() error {
 		}
 		return x.engine.Flush()
 	}
-	if x.request.Expect100 {
-		if err := x.conn.Continue100(); err != nil {
-			return err
-		}
-		x.request.Expect100 = false
+	if err := x.continueBody(); err != nil {
+		return err
 	}
 	x.startUpload()
 	return nil

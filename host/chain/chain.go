@@ -60,6 +60,10 @@ type Chain struct {
 	BodyLimit int
 	// PauseLimit is how long a filter may hold a stream.
 	PauseLimit time.Duration
+	// MinAPIVersion is the lowest API version that a rewritten request may ask for.
+	MinAPIVersion string
+	// JSON bounds the JSON bodies that filters make.
+	JSON dockerapi.JSONLimits
 
 	pool sync.Pool
 }

@@ -44,11 +44,20 @@ func (s *Stream) BeginLocal() *Local {
 		d.first, d.next, d.sent = l.from, l.from, false
 		for i := range s.filters {
 			f := &s.filters[i]
-			f.bodies[1].buffer.Bytes, f.bodies[1].own = nil, false
+			f.bodies[1].buffer.Reset(nil)
+			f.bodies[1].own = false
 			f.skip &^= d.body // it spoke of the body that is replaced
 		}
 	}
 	return l
+}
+
+// Refuse ends the stream before it goes to the engine, for a reason of the
+// gateway's own. Local is set after it.
+func (s *Stream) Refuse(status int, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gatewayAnswer(VerdictDeny, nil, status, "sluice: "+message, message)
 }
 
 // answerFrom is where the response stages of a local response begin that f has

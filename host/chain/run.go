@@ -37,9 +37,15 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 		if !isBody || !f.wants(d.body) || len(data) == 0 && !endOfStream {
 			continue
 		}
+		if data, ready = s.canonical(d, f, data); !ready {
+			return nil, false
+		}
 		if data, ready = s.bodyStage(d, f, data, endOfStream); !ready {
 			return nil, false
 		}
+	}
+	if data, ready = s.canonical(d, nil, data); !ready {
+		return nil, false
 	}
 	if !d.sent && d.fields.Modified() {
 		// What goes on the wire must not be able to end a line or a head.
@@ -49,6 +55,28 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 		}
 	}
 	d.sent = true
+	return data, true
+}
+
+// canonical brings a request's body that a filter has rewritten into its
+// canonical form again, before anybody else gets to see it: the next filter, or
+// the engine. False means that s.local is set.
+func (s *Stream) canonical(d *direction, next *filterStream, data []byte) ([]byte, bool) {
+	if d.step < 0 || !s.rewritten || s.plan != dockerapi.BodyCanonical {
+		return data, true
+	}
+	s.rewritten = false
+	data, _, err := dockerapi.CanonicalBody(&s.call, data, s.chain.JSON)
+	if err != nil {
+		last := len(s.filters)
+		if next != nil {
+			last = next.index
+		}
+		message := "a filter rewrote the request's body into one that cannot be forwarded: " + err.Error()
+		s.gatewayAnswer(VerdictFail, nil, 500, message, err.Error())
+		s.local.from = last - 1
+		return nil, false
+	}
 	return data, true
 }
 
@@ -125,12 +153,13 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	var prefix []byte // held so far, and set free by continue_stream since
 	if len(b.Bytes) > 0 && f.resumed[way].Swap(false) {
 		prefix = append(prefix, b.Bytes...)
-		b.Bytes = nil
+		b.Reset(nil)
 	}
 	if lent := len(b.Bytes) == 0; lent {
 		// The caller's chunk: capped, so that a guest that makes it longer
 		// copies it, and copied below when it is to be held.
-		b.Bytes, held.own = data[:len(data):len(data)], false
+		b.Reset(data[:len(data):len(data)])
+		held.own = false
 	} else {
 		b.Bytes = append(b.Bytes, data...)
 	}
@@ -172,7 +201,9 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if held.own {
 		held.store = out[:0] // grown meanwhile; out is read before it is used again
 	}
-	b.Bytes, held.own = nil, false
+	s.rewritten = s.rewritten || b.Modified()
+	b.Reset(nil)
+	held.own = false
 	if len(prefix) > 0 {
 		out = append(prefix, out...)
 	}
@@ -241,6 +272,9 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 	if d.step < 0 || !d.fields.Modified() {
 		return true
 	}
+	if !s.replan(f, &s.call) {
+		return false
+	}
 	method, _ := d.fields.Get(":method")
 	target, _ := d.fields.Get(":path")
 	if method == s.method && target == s.call.Target() {
@@ -253,6 +287,9 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 	if err != nil {
 		return s.refuseRewrite(f, err.Error())
 	}
+	if err := dockerapi.CheckVersion(&call, s.chain.MinAPIVersion); err != nil {
+		return s.refuseRewrite(f, err.Error())
+	}
 	if call.Transport != s.call.Transport {
 		// The connection's shape was settled with the client's request: an
 		// upgrade cannot come out of, or become, a plain call.
@@ -260,8 +297,31 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 			return s.refuseRewrite(f, fmt.Sprintf("%s cannot be rewritten to %s", s.call.Operation, call.Operation))
 		}
 	}
+	if !s.replan(f, &call) {
+		return false
+	}
+	if call.Operation != s.call.Operation {
+		s.rewritten = true // the engine reads the body differently now
+	}
 	s.method, s.call = method, call
 	d.fields.Replace(":path", call.Target())
+	return true
+}
+
+// replan finds out what the engine would make of the body now that the
+// operation, or the fields that describe the body, may be others.
+func (s *Stream) replan(f *filterStream, call *dockerapi.Call) bool {
+	if s.request.ended && s.plan != dockerapi.BodyDrop {
+		return true // there is no body
+	}
+	plan, err := dockerapi.PlanBody(call, s.request.fields.Values("content-type"), s.request.fields.Values("content-encoding"))
+	switch {
+	case err != nil:
+		return s.refuseRewrite(f, err.Error())
+	case plan == dockerapi.BodyCanonical && s.plan == dockerapi.BodyPass:
+		return s.refuseRewrite(f, fmt.Sprintf("the body of %s was not read as that of %s", s.call.Operation, call.Operation))
+	}
+	s.plan = plan
 	return true
 }
 

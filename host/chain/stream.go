@@ -17,6 +17,9 @@ type Info struct {
 	Authority string // the Host field; may be empty
 	Protocol  string // "HTTP/1.1"
 	Call      dockerapi.Call
+	// Plan is what is to become of the request's body. A canonical body is given
+	// to the stream in its canonical form, in one piece.
+	Plan dockerapi.BodyPlan
 	// Connection holds the properties of the client's connection, by their
 	// NUL-separated path: source.address, listener.address, peer.uid, ….
 	Connection map[string]string
@@ -64,16 +67,20 @@ type Stream struct {
 	// mu is held while a stage runs. What it guards is touched by host calls
 	// too, but those run inside of a stage of this stream: for any other
 	// moment a filterStream's stage is 0 and they are turned away.
-	mu       sync.Mutex
-	method   string
-	call     dockerapi.Call // of the request as it stands now
-	request  direction
-	response direction
-	filters  []filterStream
-	values   map[string][]byte // set_property, shared down the chain
-	local    *Local
-	outcome  Outcome
-	aborted  bool // close_stream: to be cut without an answer
+	mu     sync.Mutex
+	method string
+	call   dockerapi.Call // of the request as it stands now
+	plan   dockerapi.BodyPlan
+	// rewritten says that the body, or what the engine will read in it, changed
+	// since it was last brought into its canonical form.
+	rewritten bool
+	request   direction
+	response  direction
+	filters   []filterStream
+	values    map[string][]byte // set_property, shared down the chain
+	local     *Local
+	outcome   Outcome
+	aborted   bool // close_stream: to be cut without an answer
 }
 
 // direction is one half of a stream.
@@ -148,7 +155,7 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 		s.response.wake = make(chan struct{}, 1)
 	}
 	s.ctx, s.info = ctx, info
-	s.method, s.call = info.Method, info.Call
+	s.method, s.call, s.plan = info.Method, info.Call, info.Plan
 	n := len(c.Filters)
 	s.request = direction{
 		headers: plugin.RequestHeaders, body: plugin.RequestBody,
@@ -189,7 +196,7 @@ func (s *Stream) Close() {
 	}
 	clear(s.values)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
-	s.outcome, s.aborted = Outcome{}, false
+	s.outcome, s.aborted, s.rewritten = Outcome{}, false, false
 	drain(s.request.wake)
 	drain(s.response.wake)
 	s.chain.pool.Put(s)
@@ -200,7 +207,7 @@ func (f *filterStream) reset() {
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
 	for d := range f.bodies {
 		b := &f.bodies[d]
-		b.buffer.Bytes = nil
+		b.buffer.Reset(nil)
 		if cap(b.store) > keepStore {
 			b.store = nil
 		}
@@ -221,6 +228,10 @@ func drain(wake chan struct{}) {
 
 // Call is the request's classification as the filters left it.
 func (s *Stream) Call() *dockerapi.Call { return &s.call }
+
+// Plan is what is to become of the request's body, as the filters left the
+// request.
+func (s *Stream) Plan() dockerapi.BodyPlan { return s.plan }
 
 // Method is the request's method as the filters left it.
 func (s *Stream) Method() string { return s.method }

@@ -38,6 +38,16 @@ type Config struct {
 	// into, "" for none.
 	FiltersDir string
 
+	// MinAPIVersion is the lowest API version, MAJOR.MINOR, that a request's
+	// path may ask for. Older ones let a start carry a configuration of its own.
+	// Default "1.24".
+	MinAPIVersion string
+
+	// JSON says what happens to a JSON body whose keys are not in the API's
+	// spelling: it is rewritten to it (JSONRewrite, the default), or refused
+	// (JSONStrict).
+	JSON string
+
 	Limits Limits
 	Log    Log
 	Reload Reload
@@ -197,6 +207,12 @@ const (
 	OnFailureDeny   = "deny"
 	OnFailureAllow  = "allow"
 	OnFailureReload = "reload"
+)
+
+// The values of Config.JSON.
+const (
+	JSONRewrite = "rewrite"
+	JSONStrict  = "strict"
 )
 
 // The stages that Filter.Stages may name.

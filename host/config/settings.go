@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,16 @@ func allSettings() []setting {
 				}
 			},
 		},
+		{path: "min_api_version", standard: "1.24", set: func(l *loader, c *Config, v *value) {
+			text, _ := l.text(v, "min_api_version")
+			if !apiVersion.MatchString(text) {
+				l.failf(v, "min_api_version is %s; write MAJOR.MINOR, as in \"1.24\"", v.text)
+			}
+			c.MinAPIVersion = text
+		}},
+		{path: "json", standard: "rewrite", set: func(l *loader, c *Config, v *value) {
+			c.JSON = l.word(v, "json", JSONRewrite, JSONStrict)
+		}},
 		{path: "limits.body", standard: "16MiB", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Body = l.bytes(v, "limits.body", 1<<10, 1<<30)
 		}},
@@ -103,6 +114,8 @@ func allSettings() []setting {
 var lists = []string{"listeners", "filters"}
 
 const delimiter = "."
+
+var apiVersion = regexp.MustCompile(`^[0-9]{1,3}\.[0-9]{1,3}$`)
 
 // AddFlags defines the flags that Options.Flags may carry: --upstream,
 // --cache-dir, --log-level and --log-format. Their values are checked by Load,
