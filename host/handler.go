@@ -55,8 +55,10 @@ func (c *client) handle() (keep bool) {
 	defer c.gateway.streams.Add(-1)
 
 	// Classify: what is asked, in the one spelling that filters and engine get.
-	x.info = chain.Info{RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
-		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Connection: c.facts}
+	x.info = chain.Info{
+		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
+		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Connection: c.facts,
+	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
 	if err != nil {
 		return x.refuseUnclassified(err)

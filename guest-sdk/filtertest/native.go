@@ -73,8 +73,10 @@ func (n *native) run(t *testing.T, c Case) outcome {
 		n.values[path] = value
 	}
 	n.headers[0].Reset(append([]abi.Pair{
-		{Key: ":method", Value: c.Request.Method}, {Key: ":path", Value: call.Target()},
-		{Key: ":authority", Value: "docker"}, {Key: ":scheme", Value: "http"},
+		{Key: ":method", Value: c.Request.Method},
+		{Key: ":path", Value: call.Target()},
+		{Key: ":authority", Value: "docker"},
+		{Key: ":scheme", Value: "http"},
 	}, pairs(c.Request.Headers)...))
 	stream := n.plugin.NewHttpContext(2)
 	defer stream.OnHttpStreamDone()
