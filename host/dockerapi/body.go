@@ -126,5 +126,5 @@ func CanonicalBody(call *Call, body []byte, limits JSONLimits) (canonical []byte
 	case call.Body == BodyRaw && call.Operation != Unknown:
 		return body, false, nil
 	}
-	return canonicalJSON(schemas[call.Operation], body, limits)
+	return canonicalJSON("request body", schemas[call.Operation], body, limits)
 }

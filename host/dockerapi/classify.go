@@ -75,8 +75,10 @@ func Classify(method, target string) (Call, error) {
 		c.Path = prefix + encodePath(rest)
 		c.RoutePath = c.Path[len(prefix):]
 	}
-	c.Query, err = canonicalQuery(rawQuery, route)
-	if err != nil {
+	if c.Query, err = canonicalQuery(rawQuery, route); err != nil {
+		return Call{}, err
+	}
+	if c.Query, err = canonicalQueryJSON(c.Query); err != nil {
 		return Call{}, err
 	}
 	switch {

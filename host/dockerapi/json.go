@@ -27,8 +27,9 @@ type document struct {
 // documents keeps scratch memory for the next document.
 var documents = sync.Pool{New: func() any { return new(document) }}
 
-// canonicalJSON rewrites a body that an engine decodes by the schema. changed tells whether that made a difference.
-func canonicalJSON(root *schema, body []byte, limits JSONLimits) (canonical []byte, changed bool, err error) {
+// canonicalJSON rewrites a document that an engine decodes by the schema; what names it in errors. changed tells whether that
+// made a difference.
+func canonicalJSON(what string, root *schema, body []byte, limits JSONLimits) (canonical []byte, changed bool, err error) {
 	d := documents.Get().(*document)
 	d.in, d.limits = body, limits.withDefaults()
 	f := d.read(root)
@@ -43,7 +44,7 @@ func canonicalJSON(root *schema, body []byte, limits JSONLimits) (canonical []by
 	}
 	documents.Put(d)
 	if f != nil {
-		return nil, false, f.error()
+		return nil, false, f.error(what)
 	}
 	return canonical, changed, nil
 }
@@ -55,12 +56,12 @@ type fault struct {
 	path   []string // innermost first
 }
 
-func (f *fault) error() error {
+func (f *fault) error(what string) error {
 	if len(f.path) == 0 {
-		return badRequest("request body: at byte %d: %s", f.offset, f.why)
+		return badRequest("%s: at byte %d: %s", what, f.offset, f.why)
 	}
 	slices.Reverse(f.path)
-	return badRequest("request body: at byte %d, %s: %s", f.offset, bounded(strings.Join(f.path, ".")), f.why)
+	return badRequest("%s: at byte %d, %s: %s", what, f.offset, bounded(strings.Join(f.path, ".")), f.why)
 }
 
 // pathKey is a key as part of a fault's path. What is too long to be shown is not kept.
@@ -75,11 +76,11 @@ func (d *document) read(root *schema) *fault {
 	switch c := d.skipSpace(); {
 	case c == 'n': // null is read like no body at all
 	case root == nil && c != '{' && c != '[':
-		return d.fault("this body has to be a JSON object or array")
+		return d.fault("this has to be a JSON object or array")
 	case root != nil && root.kind == list && c != '[':
-		return d.fault("this body has to be a JSON array")
+		return d.fault("this has to be a JSON array")
 	case root != nil && root.kind != list && c != '{':
-		return d.fault("this body has to be a JSON object")
+		return d.fault("this has to be a JSON object")
 	}
 	if f := d.value(root, 1); f != nil {
 		return f
@@ -103,7 +104,7 @@ func (d *document) skipSpace() byte {
 // value reads the value that begins at pos.
 func (d *document) value(s *schema, depth int) *fault {
 	if d.pos == len(d.in) {
-		return d.fault("the body ends inside of the JSON document")
+		return d.fault("the JSON document ends early")
 	}
 	switch c := d.in[d.pos]; c {
 	case '{':

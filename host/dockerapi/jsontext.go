@@ -55,7 +55,7 @@ func scanText(in []byte, start int) (end int, kind textKind, why string) {
 			i += size
 		}
 	}
-	return i, kind, "the end of the body inside of a string"
+	return i, kind, "the JSON document ends inside of a string"
 }
 
 // escapeSize returns the length of the escape, or of the two that make one character, at the beginning of b; 0 if it is
