@@ -6,6 +6,11 @@
 // ways (an encoded slash between fixed segments, dot segments, doubled slashes, a query key given twice) is refused with
 // an [Error] instead of being guessed at, because a filter that reads a request differently from the engine is a bypass.
 //
+// Bodies are for PlanBody and CanonicalBody, before a filter sees them and again after one changed them. The engine decodes
+// JSON with encoding/json, which takes keys in any case, merges what is given twice and mends text; other readers do
+// none of it. The canonical body has every key in the API's spelling (schema_gen.go, generated from the engines' own types by
+// .ci/schema) and no key twice, so that all readers agree. JSON in the query gets the same form from Classify.
+//
 // The table of routes (table.go) is checked by a test against the operations of Docker's own API description, versions
 // 1.24 to 1.55, and carries the routes which that description does not mention (/grpc, /build/cancel, checkpoints, debug).
 //

@@ -1,6 +1,9 @@
 package dockerapi
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Some query parameters are JSON, which the engine decodes like a body: equal keys replace each other, and objects that it
 // knows take their keys in any case. Such a value is brought into the same one form.
@@ -45,7 +48,7 @@ func canonicalQueryJSON(query string) (string, error) {
 		name, value, _ := strings.Cut(query[start:end], "=")
 		if root, ok := queryJSON[name]; ok {
 			text := decodeQueryPart(value)
-			if plain := strings.TrimLeft(string(text), " \t\r\n"); plain != "" && (plain[0] == '{' || plain[0] == '[') {
+			if plain := bytes.TrimLeft(text, " \t\r\n"); len(plain) > 0 && (plain[0] == '{' || plain[0] == '[') {
 				canonical, changed, err := canonicalJSON("query parameter "+name, root, text, JSONLimits{})
 				if err != nil {
 					return "", err
