@@ -126,5 +126,9 @@ func CanonicalBody(call *Call, body []byte, limits JSONLimits) (canonical []byte
 	case call.Body == BodyRaw && call.Operation != Unknown:
 		return body, false, nil
 	}
-	return canonicalJSON("request body", schemas[call.Operation], body, limits)
+	canonical, changed, f := canonicalJSON(schemas[call.Operation], body, limits)
+	if f != nil {
+		return nil, false, f.error("request body")
+	}
+	return canonical, changed, nil
 }

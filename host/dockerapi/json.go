@@ -27,12 +27,11 @@ type document struct {
 // documents keeps scratch memory for the next document.
 var documents = sync.Pool{New: func() any { return new(document) }}
 
-// canonicalJSON rewrites a document that an engine decodes by the schema; what names it in errors. changed tells whether that
-// made a difference.
-func canonicalJSON(what string, root *schema, body []byte, limits JSONLimits) (canonical []byte, changed bool, err error) {
+// canonicalJSON rewrites a document that an engine decodes by the schema. changed tells whether that made a difference.
+func canonicalJSON(root *schema, body []byte, limits JSONLimits) (canonical []byte, changed bool, f *fault) {
 	d := documents.Get().(*document)
 	d.in, d.limits = body, limits.withDefaults()
-	f := d.read(root)
+	f = d.read(root)
 	canonical, changed = body, d.copied > 0
 	if changed && f == nil {
 		canonical = append(d.out, body[d.copied:]...)
@@ -44,7 +43,7 @@ func canonicalJSON(what string, root *schema, body []byte, limits JSONLimits) (c
 	}
 	documents.Put(d)
 	if f != nil {
-		return nil, false, f.error(what)
+		return nil, false, f
 	}
 	return canonical, changed, nil
 }
@@ -56,6 +55,7 @@ type fault struct {
 	path   []string // innermost first
 }
 
+// error says what is wrong with what.
 func (f *fault) error(what string) error {
 	if len(f.path) == 0 {
 		return badRequest("%s: at byte %d: %s", what, f.offset, f.why)

@@ -49,9 +49,9 @@ func canonicalQueryJSON(query string) (string, error) {
 		if root, ok := queryJSON[name]; ok {
 			text := decodeQueryPart(value)
 			if plain := bytes.TrimLeft(text, " \t\r\n"); len(plain) > 0 && (plain[0] == '{' || plain[0] == '[') {
-				canonical, changed, err := canonicalJSON("query parameter "+name, root, text, JSONLimits{})
-				if err != nil {
-					return "", err
+				canonical, changed, f := canonicalJSON(root, text, JSONLimits{})
+				if f != nil {
+					return "", f.error("query parameter " + name)
 				}
 				if changed {
 					b = append(b, query[copied:end-len(value)]...)
