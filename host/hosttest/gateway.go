@@ -37,13 +37,16 @@ type Gateway struct {
 
 // StartGateway writes a configuration and starts a gateway on it, which ends
 // with the test. upstream is the engine's address. The text is YAML, put behind
-// lines that name the upstream and one unix listener and switch watching off;
-// %s in it is not special.
+// lines that name the upstream and, unless the text says otherwise itself, one
+// unix listener, and that switch watching off.
 func StartGateway(t testing.TB, upstream, text string) *Gateway {
 	t.Helper()
 	dir := shortTempDir(t)
 	g := &Gateway{Socket: filepath.Join(dir, "s"), File: filepath.Join(dir, "sluice.yaml"), Log: new(Log), t: t}
-	head := fmt.Sprintf("upstream: %s\nlisteners:\n  - address: unix://%s\n", upstream, g.Socket)
+	head := fmt.Sprintf("upstream: %s\n", upstream)
+	if !strings.Contains(text, "listeners:") {
+		head += fmt.Sprintf("listeners:\n  - address: unix://%s\n", g.Socket)
+	}
 	if !strings.Contains(text, "reload:") {
 		head += "reload: {watch: false, drain: 5s}\n"
 	}
