@@ -42,6 +42,8 @@ type block struct {
 	calls    bool // there is a call in it
 	runs     int  // how many runs were open before it
 	edit     int  // how many edits there were before it
+	height   int  // of the operand stack below it
+	shape    shape
 }
 
 // body is a function that is being read. It is used again for the next one.
@@ -56,6 +58,11 @@ type body struct {
 	groups       uint32 // of locals
 	locals       uint32 // parameters included
 	instructions int
+	shape        shape    // of the function
+	height       int      // of the operand stack, not less than it is
+	highest      int      // that it was
+	parts        uint64   // of the control flow, between branches and labels
+	targets      uint64   // of br_table
 	callees      []uint32 // functions that are called directly
 	indirect     bool     // and others
 
@@ -67,14 +74,14 @@ type body struct {
 
 // read reads a function: what has to be charged, and where. It returns false
 // when it is malformed.
-func (b *body) read(where span, params uint32) bool {
+func (b *body) read(where span, kind shape) bool {
 	r := &b.reader
 	r.pos, r.end = where.begin, where.end
 	b.edits, b.runs, b.blocks, b.callees = b.edits[:0], b.runs[:0], b.blocks[:0], b.callees[:0]
-	b.instructions, b.indirect = 0, false
-	b.readLocals(params)
+	b.instructions, b.indirect, b.height, b.highest, b.parts, b.targets = 0, false, 0, 0, 0, 0
+	b.readLocals(kind.params)
 	b.at = span{r.pos, where.end}
-	b.open(opBlock)
+	b.open(opBlock, shape{results: kind.results})
 	b.run(r.pos, true)
 	for len(b.blocks) > 0 && r.err == nil {
 		if r.pos == r.end {
@@ -136,18 +143,22 @@ func (b *body) join(down int) {
 	}
 }
 
-func (b *body) open(op byte) {
+func (b *body) open(op byte, kind shape) {
 	if limit := b.options.Nesting; uint64(len(b.blocks)) > uint64(limit) && b.err == nil {
 		b.err = &LimitError{What: "blocks inside of each other", Have: uint64(len(b.blocks)), Limit: uint64(limit)}
 		b.pos = b.end
 	}
-	b.blocks = append(b.blocks, block{op: op, runs: len(b.runs), edit: len(b.edits)})
+	b.parts++
+	b.blocks = append(b.blocks, block{
+		op: op, runs: len(b.runs), edit: len(b.edits), height: max(0, b.height-int(kind.params)), shape: kind,
+	})
 }
 
 func (b *body) close() {
 	last := b.blocks[len(b.blocks)-1]
 	b.blocks = b.blocks[:len(b.blocks)-1]
 	b.join(last.runs)
+	b.height = last.height + int(last.shape.results)
 	if len(b.blocks) == 0 {
 		return
 	}
@@ -190,12 +201,20 @@ func (b *body) branch(at int, label uint32) {
 	b.blocks[len(b.blocks)-1-int(label)].targeted = true
 }
 
-// blockType skips the type of a block.
-func (b *body) blockType() {
+// blockType reads the type of a block.
+func (b *body) blockType() shape {
 	at := b.pos
-	if first := b.signed(5); first == ref || first == refNull {
+	index, first := b.signed(5)
+	switch {
+	case first == ref || first == refNull:
 		b.fail(at, "typed references are not supported")
+	case first == emptyBlock:
+	case index < 0:
+		return shape{results: 1}
+	default:
+		return b.shapeOf(at, uint64(index))
 	}
+	return shape{}
 }
 
 // instruction reads one instruction.
@@ -220,7 +239,15 @@ func (b *body) instruction() {
 	}
 	if n := len(b.runs); n > 0 {
 		b.runs[n-1].cost += cost
+		b.grow(int(i.effect))
 	}
+}
+
+// grow notes what an instruction does to the height of the operand stack. In code
+// that cannot be reached it may take more than there is.
+func (b *body) grow(by int) {
+	b.height = max(b.height+by, b.blocks[len(b.blocks)-1].height)
+	b.highest = max(b.highest, b.height)
 }
 
 // special reads an instruction whose immediates or effects are of interest. It
@@ -230,18 +257,19 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	pay := func() { b.runs[len(b.runs)-1].cost += cost }
 	switch op {
 	case opBlock:
-		b.blockType()
-		b.open(op)
+		b.open(op, b.blockType())
 	case opLoop:
 		pay()
-		b.blockType()
+		kind := b.blockType()
 		b.edits = append(b.edits, edit{at: at}) // for beginLoop
-		b.open(op)
+		b.open(op, kind)
 		b.run(r.pos, true)
 	case opIf:
 		pay()
-		b.blockType()
-		b.open(op)
+		kind := b.blockType()
+		b.grow(-1)
+		b.open(op, kind)
+		b.parts += 2
 		b.run(r.pos, false)
 		return 0
 	case opElse:
@@ -251,27 +279,32 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 			return 0
 		}
 		last.op = opElse
+		b.height = last.height + int(last.shape.params)
 		b.join(last.runs)
 		b.run(r.pos, false)
 	case opEnd:
 		b.close()
 	case opBr, opBrIf:
+		b.parts++
 		b.branch(at, r.u32())
 	case opBrTable:
-		for n := uint64(r.count()) + 1; n > 0 && r.err == nil; n-- {
+		n := uint64(r.count()) + 1
+		b.targets += n
+		for ; n > 0 && r.err == nil; n-- {
 			b.branch(at, r.u32())
 		}
 	case opCall, opReturnCall:
 		callee := r.u32()
-		if callee < b.imported {
+		b.grow(b.functionShape(callee).effect())
+		if uint64(callee) < uint64(len(b.imported)) {
 			cost = costHostCall
 			b.blocks[len(b.blocks)-1].calls = true
 			break
 		}
 		b.callees = append(b.callees, callee)
-		b.call(at, uint64(callee-b.imported))
+		b.call(at, uint64(callee)-uint64(len(b.imported)))
 	case opCallIndirect, opReturnCallIndirect:
-		r.u32()
+		b.grow(b.shapeOf(at, uint64(r.u32())).effect())
 		r.u32()
 		b.indirect = true
 		cost *= 2
@@ -338,13 +371,18 @@ const (
 
 // bulk charges for an instruction whose length is on top of the stack.
 func (b *body) bulk(at int, shift int32) {
+	b.parts += 4
 	b.edits = append(b.edits, edit{at: at, kind: bulk, cost: shift})
 }
 
 // misc reads an instruction that begins with 0xfc.
 func (b *body) misc(at int) {
 	r := &b.reader
-	switch op := r.u32(); op {
+	op := r.u32()
+	if op < uint32(len(miscEffects)) {
+		b.grow(int(miscEffects[op]))
+	}
+	switch op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions
 	case miscMemoryInit, miscMemoryCopy:
 		r.u32()
@@ -373,6 +411,7 @@ func (b *body) misc(at int) {
 func (b *body) vector(at int) {
 	r := &b.reader
 	op := r.byte()
+	b.grow(vectorEffect(op))
 	if op >= 0x80 {
 		if r.byte() != 1 {
 			r.fail(at, "unknown vector instruction, or one that is not supported")

@@ -37,6 +37,11 @@ type Options struct {
 	// now and after growing, and that all element segments may have together.
 	// 8 bytes each. Default 131,072.
 	TableElements uint32
+	// Complexity bounds the time and memory that compiling takes. wazero's time
+	// grows with the square of the number of parts that a function's control flow
+	// has, and with the number of parts times the square of the number of values
+	// that are alive. A unit is about a nanosecond. Default 8,000,000,000.
+	Complexity uint64
 
 	// Fuel and Stack are what the globals hold in a new instance: what a start
 	// function of the module may use. Default 0 for Fuel: a start function traps.
@@ -66,6 +71,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Entries, 100_000)
 	set(&o.Tables, 16)
 	set(&o.TableElements, 1<<17)
+	if o.Complexity == 0 {
+		o.Complexity = 8_000_000_000
+	}
 	if o.Stack == 0 {
 		o.Stack = DefaultStack
 	}

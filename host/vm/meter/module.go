@@ -45,14 +45,16 @@ type module struct {
 	result  Result
 
 	sections []section
-	params   []uint32 // of each type: how many parameters it has
-	imported uint32   // functions
+	shapes   []shape  // of types
+	imported []uint32 // functions: their types
 	types    []uint32 // of each function that is defined here: its type
 	globals  uint32   // imported ones included
 	tables   []table  // defined here
 	elements uint32   // in element segments
 	taken    []uint32 // functions whose address is taken
 	bodies   []span   // of functions
+	// complexity is how much work all functions so far are for the compiler.
+	complexity uint64
 }
 
 // section is where a section lies: from its number on, and its content.
@@ -60,6 +62,33 @@ type section struct {
 	id           byte
 	begin        int
 	content, end int
+}
+
+// shape is how many values a function or a block takes and gives.
+type shape struct{ params, results uint32 }
+
+func (s shape) effect() int { return int(s.results) - int(s.params) }
+
+// shapeOf is the shape of a type.
+func (m *module) shapeOf(at int, index uint64) shape {
+	if index >= uint64(len(m.shapes)) {
+		m.fail(at, "unknown type %d", index)
+		return shape{}
+	}
+	return m.shapes[index]
+}
+
+// functionShape is the shape of a function. One that does not exist is for the
+// compiler to refuse.
+func (m *module) functionShape(function uint32) shape {
+	types, index := m.imported, uint64(function)
+	if index >= uint64(len(types)) {
+		types, index = m.types, index-uint64(len(types))
+	}
+	if index >= uint64(len(types)) {
+		return shape{}
+	}
+	return m.shapes[types[index]]
 }
 
 // span is a part of the code.
@@ -125,13 +154,11 @@ func (m *module) readSection(s *section) {
 	case sectionImport:
 		m.readImports()
 	case sectionFunction:
-		n := r.within("functions", m.options.Functions, m.imported)
+		n := r.within("functions", m.options.Functions, uint32(len(m.imported)))
 		for ; n > 0 && r.err == nil; n-- {
 			at := r.pos
 			index := r.u32()
-			if uint64(index) >= uint64(len(m.params)) {
-				r.fail(at, "unknown type %d", index)
-			}
+			m.shapeOf(at, uint64(index))
 			m.types = append(m.types, index)
 		}
 	case sectionTable:
@@ -174,20 +201,22 @@ func (m *module) readTypes() {
 			r.fail(at, "not the type of a function")
 		}
 		most := m.options.Locals
-		n := r.within("parameters in one function", most, 0)
-		m.params = append(m.params, n)
-		for ; n > 0 && r.err == nil; n-- {
+		var s shape
+		s.params = r.within("parameters in one function", most, 0)
+		for n := s.params; n > 0 && r.err == nil; n-- {
 			r.valueType()
 		}
-		for n := r.within("results in one function", most, 0); n > 0 && r.err == nil; n-- {
+		s.results = r.within("results in one function", most, 0)
+		for n := s.results; n > 0 && r.err == nil; n-- {
 			r.valueType()
 		}
+		m.shapes = append(m.shapes, s)
 	}
 	for n := r.within("types", m.options.Functions, 0); n > 0 && r.err == nil; n-- {
 		const group = 0x4e
 		if r.pos < r.end && r.code[r.pos] == group {
 			r.pos++
-			for k := r.within("types", m.options.Functions, uint32(len(m.params))); k > 0 && r.err == nil; k-- {
+			for k := r.within("types", m.options.Functions, uint32(len(m.shapes))); k > 0 && r.err == nil; k-- {
 				function()
 			}
 			continue
@@ -205,8 +234,10 @@ func (m *module) readImports() {
 		at := r.pos
 		switch kind := r.byte(); kind {
 		case kindFunction:
-			r.u32()
-			m.imported++
+			at := r.pos
+			index := r.u32()
+			m.shapeOf(at, uint64(index))
+			m.imported = append(m.imported, index)
 		case kindTable:
 			if tables++; tables > m.options.Tables {
 				r.fail(at, "more than %d tables", m.options.Tables)
@@ -226,7 +257,7 @@ func (m *module) readImports() {
 		what  string
 		have  uint32
 		limit uint32
-	}{{"functions", m.imported, m.options.Functions}, {"globals", m.globals, m.options.Globals}} {
+	}{{"functions", uint32(len(m.imported)), m.options.Functions}, {"globals", m.globals, m.options.Globals}} {
 		if limit.have > limit.limit && r.err == nil {
 			r.err = &LimitError{What: limit.what, Have: uint64(limit.have), Limit: uint64(limit.limit)}
 		}
@@ -367,7 +398,7 @@ func (m *module) readData() {
 
 func (m *module) readBodies() {
 	r := &m.reader
-	for n := r.within("functions", m.options.Functions, m.imported); n > 0 && r.err == nil; n-- {
+	for n := r.within("functions", m.options.Functions, uint32(len(m.imported))); n > 0 && r.err == nil; n-- {
 		size := r.u32()
 		if size > m.options.FunctionBytes && r.err == nil {
 			r.err = &LimitError{What: "bytes in one function", Have: uint64(size), Limit: uint64(m.options.FunctionBytes)}

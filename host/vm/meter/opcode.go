@@ -83,6 +83,7 @@ const (
 type instruction struct {
 	immediate immediate
 	cost      uint8 // units of fuel
+	effect    int8  // on the height of the operand stack
 }
 
 // What instructions cost, in units of about the time of an addition. They need
@@ -99,7 +100,7 @@ const (
 var instructions = func() (table [256]instruction) {
 	fill := func(first, last int, i immediate, cost uint8) {
 		for op := first; op <= last; op++ {
-			table[op] = instruction{i, cost}
+			table[op] = instruction{immediate: i, cost: cost}
 		}
 	}
 	fill(0x00, 0x01, none, costPlain)
@@ -126,5 +127,42 @@ var instructions = func() (table [256]instruction) {
 	fill(0xd1, 0xd1, none, costPlain)
 	fill(opRefFunc, opRefFunc, special, costPlain)
 	fill(prefixMisc, prefixVector, special, costPlain)
+
+	effect := func(by int8, ranges ...[2]int) {
+		for _, r := range ranges {
+			for op := r[0]; op <= r[1]; op++ {
+				table[op].effect = by
+			}
+		}
+	}
+	effect(1, [2]int{opLocalGet, opLocalGet}, [2]int{opGlobalGet, opGlobalGet}, [2]int{0x3f, 0x3f},
+		[2]int{opI32Const, opF64Const}, [2]int{opRefNull, opRefNull}, [2]int{opRefFunc, opRefFunc})
+	effect(-1, [2]int{opBrIf, opBrTable}, [2]int{0x1a, 0x1a}, [2]int{opLocalSet, opLocalSet},
+		[2]int{opGlobalSet, opGlobalSet}, [2]int{0x46, 0x4f}, [2]int{0x51, 0x66}, [2]int{opI32Add, 0x78},
+		[2]int{opI64Add, 0x8a}, [2]int{0x92, 0x98}, [2]int{0xa0, 0xa6}, // with two operands
+		[2]int{opCallIndirect, opCallIndirect}, [2]int{opReturnCallIndirect, opReturnCallIndirect})
+	effect(-2, [2]int{0x1b, opTypedSelect}, [2]int{0x26, 0x26}, [2]int{0x36, 0x3e}) // select and stores
 	return table
 }()
+
+// miscEffects is what the instructions that begin with 0xfc do to the height of
+// the operand stack.
+var miscEffects = [...]int8{
+	miscMemoryInit: -3, miscMemoryCopy: -3, miscMemoryFill: -3, miscTableInit: -3, miscTableCopy: -3,
+	miscTableGrow: -1, miscTableSize: 1, miscTableFill: -3,
+}
+
+// vectorEffect is the same for those that begin with 0xfd; for some of those with
+// two operands it is too high by one.
+func vectorEffect(op byte) int {
+	switch {
+	case op == vectorConst:
+		return 1
+	case op == 0x0b, op == 0x52, op >= 0x58 && op <= 0x5b:
+		return -2
+	case op == vectorShuffle, op == 0x0e, op == 0x17, op == 0x1a, op == 0x1c, op == 0x1e, op == 0x20,
+		op >= 0x22 && op <= 0x4c, op >= 0x4e && op <= 0x51, op >= 0x54 && op <= 0x57:
+		return -1
+	}
+	return 0
+}

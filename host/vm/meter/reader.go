@@ -63,21 +63,25 @@ func (r *reader) u32() uint32 {
 	return 0
 }
 
-// signed skips a signed number of at most so many bytes, and returns the first.
-// What the number is, is for the compiler to judge.
-func (r *reader) signed(most int) (first byte) {
+// signed reads a signed number of at most so many bytes, and returns its first
+// byte, too. Whether the last byte has bits too many is for the compiler to judge.
+func (r *reader) signed(most int) (value int64, first byte) {
 	at := r.pos
-	for i := range most {
+	for shift := 0; shift < 7*most; shift += 7 {
 		b := r.byte()
-		if i == 0 {
+		if shift == 0 {
 			first = b
 		}
+		value |= int64(b&0x7f) << shift
 		if b < 0x80 {
-			return first
+			if b&0x40 != 0 && shift+7 < 64 {
+				value |= -1 << (shift + 7)
+			}
+			return value, first
 		}
 	}
 	r.fail(at, "a number is longer than %d bytes", most)
-	return 0
+	return 0, first
 }
 
 // count reads how many items follow, each of which takes at least one byte.

@@ -25,13 +25,16 @@ func (w *writer) callGraph() *graph {
 		for _, callee := range callees {
 			// An imported function is the host's. One that does not exist is for
 			// the compiler to refuse.
-			if callee >= w.imported && callee-w.imported < uint32(n) {
-				g.calls = append(g.calls, int32(callee-w.imported))
+			if defined := int64(callee) - int64(len(w.imported)); defined >= 0 && defined < int64(n) {
+				g.calls = append(g.calls, int32(defined))
 			}
 		}
 	}
 	for i, where := range w.bodies {
-		if !w.body.read(where, w.params[w.types[i]]) {
+		if !w.body.read(where, w.shapes[w.types[i]]) {
+			return nil
+		}
+		if !w.bound() {
 			return nil
 		}
 		g.from = append(g.from, int32(len(g.calls)))

@@ -25,7 +25,7 @@ func (m *module) writeFunctions(size int) []byte {
 	}
 	content := binary.AppendUvarint(nil, uint64(len(m.bodies)))
 	for i, where := range m.bodies {
-		if !w.body.read(where, m.params[m.types[i]]) {
+		if !w.body.read(where, m.shapes[m.types[i]]) {
 			return nil
 		}
 		w.paying = w.pays[i]
