@@ -37,8 +37,8 @@ type block struct{ at, size uint32 }
 var _ hostcall.Caller = (*caller)(nil)
 
 func (c *caller) Deadline() (time.Time, bool)    { return time.Time{}, false }
-func (c *caller) Done() <-chan struct{}          { return c.vm.Done() }
-func (c *caller) Err() error                     { return c.vm.Err() }
+func (c *caller) Done() <-chan struct{}          { return nil }
+func (c *caller) Err() error                     { return nil }
 func (c *caller) Value(any) any                  { return nil }
 func (c *caller) Current() hostcall.Context      { return &c.context }
 func (c *caller) LogLevel() abi.LogLevel         { return c.level }

@@ -63,10 +63,10 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
-		Context:     i,
-		CallTimeout: p.options.StartTimeout,
-		Stdout:      guestWriter{i, abi.LogLevelInfo},
-		Stderr:      guestWriter{i, abi.LogLevelError},
+		Context: i,
+		Fuel:    vm.Fuel(p.options.StartTimeout),
+		Stdout:  guestWriter{i, abi.LogLevelInfo},
+		Stderr:  guestWriter{i, abi.LogLevelError},
 	})
 	if err != nil {
 		return nil, &StartError{Step: "link", Err: err}
@@ -76,7 +76,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		i.close()
 		return nil, err
 	}
-	machine.SetCallTimeout(p.options.CallTimeout)
+	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
 	i.serving = true
 	return i, nil
 }
@@ -219,26 +219,16 @@ func (i *Instance) newID() uint32 {
 }
 
 // The context.Context that the guest is called with. It carries no values and
-// ends when the running callback is over its time.
+// does not end: a callback ends by its fuel.
 
 // Deadline implements context.Context.
 func (i *Instance) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done implements context.Context.
-func (i *Instance) Done() <-chan struct{} {
-	if i.vm == nil { // being instantiated
-		return nil
-	}
-	return i.vm.Done()
-}
+func (i *Instance) Done() <-chan struct{} { return nil }
 
 // Err implements context.Context.
-func (i *Instance) Err() error {
-	if i.vm == nil {
-		return nil
-	}
-	return i.vm.Err()
-}
+func (i *Instance) Err() error { return nil }
 
 // Value implements context.Context.
 func (i *Instance) Value(any) any { return nil }

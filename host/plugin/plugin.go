@@ -28,10 +28,11 @@ type Options struct {
 	VMConfig []byte
 	// Instances is how many instances serve streams. 0 means GOMAXPROCS.
 	Instances int
-	// CallTimeout bounds one callback. 0 means one second.
+	// CallTimeout bounds one callback. It is counted in fuel, and so no shorter
+	// on a busy machine: see vm.Fuel. 0 means 50 milliseconds.
 	CallTimeout time.Duration
 	// StartTimeout bounds an instance's start and each configuration callback.
-	// 0 means ten seconds: modules built by plain Go take long to initialise.
+	// 0 means five seconds: modules built by plain Go take long to initialise.
 	StartTimeout time.Duration
 	// Stages limits the stages that the filter is called at. 0 means all that
 	// the module exports.
@@ -83,10 +84,10 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		options.Instances = runtime.GOMAXPROCS(0)
 	}
 	if options.CallTimeout <= 0 {
-		options.CallTimeout = time.Second
+		options.CallTimeout = 50 * time.Millisecond
 	}
 	if options.StartTimeout <= 0 {
-		options.StartTimeout = 10 * time.Second
+		options.StartTimeout = 5 * time.Second
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)

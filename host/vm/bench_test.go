@@ -2,7 +2,6 @@ package vm_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/sluice-gateway/sluice/host/vm"
+	"github.com/sluice-gateway/sluice/host/vm/meter"
 )
 
 // The benchmarks of this file and of package hostcall are the table "Inside the
@@ -190,22 +190,20 @@ func wazeroModule(b *testing.B, config wazero.RuntimeConfig) api.Module {
 	return module
 }
 
-// BenchmarkWatchdog is what a tick costs with many instances that rest.
-func BenchmarkWatchdog(b *testing.B) {
-	for _, n := range []int{10, 1000} {
-		b.Run(fmt.Sprintf("%d instances", n), func(b *testing.B) {
-			engine := newEngine(b, vm.Options{})
-			module := compile(b, engine, "noop")
-			for range n {
-				i, err := module.Instantiate(vm.InstanceOptions{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer i.Close()
-			}
-			for b.Loop() {
-				engine.Look()
-			}
-		})
+// BenchmarkFuel is what giving a call its fuel costs.
+func BenchmarkFuel(b *testing.B) {
+	metered, err := meter.Instrument(guest(b, "noop"), meter.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	runtime := wazero.NewRuntime(b.Context())
+	defer runtime.Close(context.Background())
+	module, err := runtime.Instantiate(b.Context(), metered.Code)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tank := module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
+	for b.Loop() {
+		tank.Set(vm.DefaultFuel)
 	}
 }

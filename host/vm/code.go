@@ -10,6 +10,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/sluice-gateway/sluice/host/vm/meter"
 )
 
 // code is compiled code, shared by the modules and instances made of the same
@@ -78,21 +80,23 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	if err := preamble(source); err != nil {
 		return err
 	}
-	outline, scanErr := scan(source)
-	if scanErr == nil {
-		if need := outline.pages * pageSize; need > c.engine.limit {
-			return &MemoryError{Need: need, Limit: c.engine.limit}
-		}
-		source = outline.code
+	outline, err := scan(source)
+	if err != nil {
+		return fmt.Errorf("invalid module: %w", err)
 	}
-	compiled, err := c.engine.runtime.CompileModule(workers(ctx), source)
+	if need := outline.pages * pageSize; need > c.engine.limit {
+		return &MemoryError{Need: need, Limit: c.engine.limit}
+	}
+	// The compiler sees nothing that is not within bounds.
+	metered, err := meter.Instrument(outline.code, meter.Options{Stack: StackLimit})
+	if err != nil {
+		return fmt.Errorf("invalid module: %w", err)
+	}
+	compiled, err := c.engine.runtime.CompileModule(workers(ctx), metered.Code)
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}
 	c.compiled = compiled
-	if scanErr != nil {
-		return fmt.Errorf("invalid module: %w", scanErr)
-	}
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory
 	}

@@ -21,7 +21,7 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 		{"nothing", nil, `not a WebAssembly module: it does not begin with "\0asm"`},
 		{"a script", []byte("#!/bin/sh\n"), `not a WebAssembly module: it does not begin with "\0asm"`},
 		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), "a WebAssembly component, not a core module: build the filter for wasip1 (TinyGo: -target=wasi)"},
-		{"another version", []byte("\x00asm\x02\x00\x00\x00"), "invalid module: invalid version header"},
+		{"another version", []byte("\x00asm\x02\x00\x00\x00"), "invalid module: not a WebAssembly module of version 1 (at offset 0x0)"},
 		{"half of a module", valid[:len(valid)/2], "invalid module: *"},
 		{"unknown imports", guest(t, "unknown-import"), "unknown import env.proxy_make_coffee (i32, i32) -> i32\n" +
 			"unknown import kitchen.boil (i64)\n" +

@@ -5,15 +5,16 @@
 // Instance is started, and then called through [Func]s that are looked up once.
 //
 // What a guest may do wrong ends here in an error: code that is no module, an
-// import that nobody provides, a trap, an exit, a call that takes too long. After
+// import that nobody provides, a trap, an exit, a call that does not end. After
 // a trap an instance is poisoned: its memory is in an unknown state (TinyGo, for
 // one, does not restore its stack pointer), so every later call is refused.
 //
-// # Why one long-lived Done channel an instance
+// # Why fuel and not time
 //
-// wazero interrupts a guest when the context of a call is done. A timeout
-// context for each call costs more than most callbacks; so an instance has one
-// channel for its whole life, and one goroutine of the Engine, the watchdog,
-// closes it when a running call is over its time. The context that a guest is
-// called with must return that channel: see [InstanceOptions].
+// wazero can interrupt a guest when the context of a call is done. That costs
+// more than most callbacks do, does not end every recursion, nor a run of
+// memory.fill, and without it a guest that loops keeps Go's garbage collector,
+// and with it the whole process, from going on. So package meter rewrites each
+// module to count for itself what it uses, and a call ends when it has used up
+// its [Fuel] or its stack.
 package vm

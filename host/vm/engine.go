@@ -42,7 +42,6 @@ type Engine struct {
 	cache   wazero.CompilationCache // nil without CacheDir
 	wasi    api.Module
 	config  wazero.ModuleConfig // what every instance has in common
-	watch   *watchdog
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -65,7 +64,6 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 		e.link = func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return nil, false }
 	}
 	config := wazero.NewRuntimeConfig().
-		WithCloseOnContextDone(true).
 		WithMemoryLimitPages(uint32(pages))
 	if options.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(options.CacheDir)
@@ -83,7 +81,6 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 	}
 	e.wasi = wasi
 	e.config = instanceConfig()
-	e.watch = newWatchdog()
 	return e, nil
 }
 
@@ -100,7 +97,6 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.closed = true
 	e.mu.Unlock()
-	e.watch.close()
 	err := e.runtime.Close(ctx)
 	if e.cache != nil {
 		if closeErr := e.cache.Close(ctx); err == nil {
@@ -115,8 +111,8 @@ func (e *Engine) Close(ctx context.Context) error {
 // its instances, frees it. The name is for errors only.
 //
 // Errors to expect are ErrNotWasm, ErrComponent, ErrNoMemory,
-// *MissingImportError, *MemoryError, *ExportError, and others for code that is
-// not valid.
+// *MissingImportError, *MemoryError, *ExportError, *meter.LimitError for code that
+// has too much of something, and others for code that is not valid.
 func (e *Engine) Compile(ctx context.Context, name string, source []byte) (*Module, error) {
 	sum := sha256.Sum256(source)
 	digest := hex.EncodeToString(sum[:])

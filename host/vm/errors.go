@@ -75,13 +75,13 @@ type TrapError struct {
 	Module   string // the module's name, as given to Compile
 	Function string // the export that was called
 	// Reason is why, in a few words: "unreachable", "out of bounds memory
-	// access", "exit code 3", "ran longer than 1s".
+	// access", "exit code 3", "used up its fuel of 50000000 units".
 	Reason string
 	// Stack is the guest's stack, a function a line, innermost first; empty
 	// when it is not known.
 	Stack string
-	// Timeout tells that the call was ended for its time.
-	Timeout bool
+	// OutOfFuel tells that the call was ended because it had used up its fuel.
+	OutOfFuel bool
 	// Err is what the engine below said.
 	Err error
 }

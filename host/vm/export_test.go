@@ -9,15 +9,16 @@ func (e *Engine) Codes() int {
 	return len(e.codes)
 }
 
-// Instances is the number of instances that are watched.
-func (e *Engine) Instances() int {
-	e.watch.mu.Lock()
-	defer e.watch.mu.Unlock()
-	return len(e.watch.instances)
+// Users is the number of modules and instances that are not closed.
+func (e *Engine) Users() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, c := range e.codes {
+		n += c.refs
+	}
+	return n
 }
-
-// Parked tells whether the watchdog has stopped its ticks.
-func (e *Engine) Parked() bool { return e.watch.parked.Load() }
 
 // Scan is scan, for fuzzing: the code to compile and the start export.
 func Scan(code []byte) (rewritten []byte, start string, err error) {
@@ -27,6 +28,3 @@ func Scan(code []byte) (rewritten []byte, start string, err error) {
 	}
 	return o.code, o.start, nil
 }
-
-// Look is what the watchdog does at a tick.
-func (e *Engine) Look() { e.watch.look(e.watch.tick.Load()) }

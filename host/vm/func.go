@@ -1,9 +1,7 @@
 package vm
 
 import (
-	"context"
 	"fmt"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 )
@@ -82,7 +80,8 @@ func (f *Func) enter(start bool) error {
 	}
 	outermost := i.depth == 0
 	if outermost {
-		i.watch.begin(i)
+		i.budget = i.fuel
+		i.tank.Set(uint64(i.budget))
 	}
 	i.depth++
 	f.running = true
@@ -96,19 +95,15 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
-	inTime := i.watch.end(i)
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()
 	}
 	switch {
-	case !inTime:
-		i.poison(f, context.DeadlineExceeded)
-		i.trap.Timeout = true
-		i.trap.Reason = fmt.Sprintf("ran longer than %v", time.Duration(i.timeout.Load()))
-		return i.trap
 	case i.trap != nil: // a call inside of this one trapped
 		return i.trap
 	case start && err != nil && exitedWithZero(err):
+		// What was on the stack is gone, but not paid back.
+		i.stack.Set(StackLimit)
 		return errExitZero
 	case err != nil:
 		i.poison(f, err)
@@ -121,6 +116,22 @@ func (f *Func) enter(start bool) error {
 func (i *Instance) poison(f *Func, err error) {
 	if i.trap == nil {
 		i.trap = newTrapError(i.name, f.name, err)
+		i.explain(i.trap)
 	}
 	i.poisoned.Store(true)
+}
+
+// unreachable is what a guest that has used up what it may use traps by.
+const unreachable = "unreachable"
+
+// explain tells a trap that metering made from one of the guest's own.
+func (i *Instance) explain(trap *TrapError) {
+	switch {
+	case trap.Reason != unreachable:
+	case int64(i.tank.Get()) < 0:
+		trap.OutOfFuel = true
+		trap.Reason = fmt.Sprintf("used up its fuel of %d units", i.budget)
+	case int64(i.stack.Get()) < 0:
+		trap.Reason = "call stack larger than " + size(StackLimit)
+	}
 }

@@ -6,42 +6,27 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/sluice-gateway/sluice/host/vm/meter"
 )
 
-// DefaultCallTimeout bounds a call when InstanceOptions do not say.
-const DefaultCallTimeout = time.Second
-
-// InstanceOptions say what an instance runs with. The zero value is usable.
-type InstanceOptions struct {
-	// Context is what the guest, and so every host call, is called with. Its
-	// Done and Err must be those of the Instance; they are not called before
-	// Instantiate returned. Nil means a context that has nothing but those.
-	Context context.Context
-	// CallTimeout bounds each call from outside, with everything that it calls
-	// in turn. It is exact to some milliseconds, never too early. 0 means
-	// DefaultCallTimeout.
-	CallTimeout time.Duration
-	// Stdout and Stderr are given what the guest prints, a line a Write, without
-	// the line's end. They are written to by the goroutine that calls. Nil
-	// drops it.
-	Stdout, Stderr io.Writer
-}
-
-// An Instance is a running module with a memory of its own. Apart from Done, Err,
-// Poisoned and SetCallTimeout, its methods and those of its Funcs are for one
-// goroutine at a time.
+// An Instance is a running module with a memory of its own. Apart from Poisoned,
+// its methods and those of its Funcs are for one goroutine at a time.
 type Instance struct {
 	code    *code
 	name    string
-	watch   *watchdog
 	module  api.Module
 	memory  api.Memory
 	context context.Context
 	funcs   map[string]*Func
+
+	tank   api.MutableGlobal // the guest's fuel, a signed number
+	stack  api.MutableGlobal // what is left of its stack
+	fuel   int64             // for a call
+	budget int64             // what the last call was given
 
 	depth    int // of calls, since host calls call the guest's allocator
 	trap     *TrapError
@@ -49,12 +34,20 @@ type Instance struct {
 	poisoned atomic.Bool
 	stdout   lineWriter
 	stderr   lineWriter
+}
 
-	done    chan struct{} // closed when a call is over its time, and never otherwise
-	stamp   atomic.Uint64 // 0: idle, expired, or the tick at which a call began
-	limit   atomic.Uint64 // ticks
-	timeout atomic.Int64  // limit as it was given, for errors
-	slot    int           // the watchdog's
+// InstanceOptions say what an instance runs with. The zero value is usable.
+type InstanceOptions struct {
+	// Context is what the guest, and so every host call, is called with. That it
+	// ends does not end a call. Nil means one without anything in it.
+	Context context.Context
+	// Fuel bounds each call from outside, with everything that it calls in turn,
+	// in units. 0 means DefaultFuel.
+	Fuel int64
+	// Stdout and Stderr are given what the guest prints, a line a Write, without
+	// the line's end. They are written to by the goroutine that calls. Nil
+	// drops it.
+	Stdout, Stderr io.Writer
 }
 
 // Instantiate makes an instance. It runs nothing: see Start.
@@ -71,15 +64,13 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	i := &Instance{
 		code:    m.code,
 		name:    m.name,
-		watch:   e.watch,
 		context: options.Context,
 		funcs:   make(map[string]*Func),
-		done:    make(chan struct{}),
 	}
 	if i.context == nil {
-		i.context = bare{i}
+		i.context = context.Background()
 	}
-	i.SetCallTimeout(options.CallTimeout)
+	i.SetFuel(options.Fuel)
 	config := e.config.WithNanosleep(i.sleep)
 	if options.Stdout != nil {
 		i.stdout.to = options.Stdout
@@ -96,7 +87,8 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	}
 	i.module = module
 	i.memory = module.Memory()
-	e.watch.add(i)
+	i.tank = module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
+	i.stack = module.ExportedGlobal(meter.StackGlobal).(api.MutableGlobal)
 	return i, nil
 }
 
@@ -154,38 +146,16 @@ func (i *Instance) Memory() api.Memory { return i.memory }
 // Poisoned tells whether a call trapped: nothing can be called any more.
 func (i *Instance) Poisoned() bool { return i.poisoned.Load() }
 
-// SetCallTimeout changes InstanceOptions.CallTimeout, for a running call too.
-func (i *Instance) SetCallTimeout(d time.Duration) {
-	if d <= 0 {
-		d = DefaultCallTimeout
-	}
-	i.timeout.Store(int64(d))
-	i.limit.Store(ticks(d))
-}
-
-// Done is closed when a call is over its time. It is the Done of the context
-// that the guest is called with.
-func (i *Instance) Done() <-chan struct{} { return i.done }
-
-// Err is context.DeadlineExceeded once Done is closed, nil before.
-func (i *Instance) Err() error {
-	if i.stamp.Load() == expired {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
 // Close frees the instance. It is not called while the instance runs.
 func (i *Instance) Close() error {
 	if i.closed {
 		return nil
 	}
 	i.closed = true
-	i.watch.remove(i)
 	i.flush()
 	err := i.module.Close(context.Background())
 	// Whoever still holds the instance must not hold its memory.
-	i.module, i.memory, i.funcs = nil, nil, nil
+	i.module, i.memory, i.tank, i.stack, i.funcs = nil, nil, nil, nil, nil
 	i.code.release()
 	return err
 }
@@ -194,22 +164,3 @@ func (i *Instance) flush() {
 	i.stdout.flush()
 	i.stderr.flush()
 }
-
-// sleep is what a guest's wait is made of. It ends with the call's time.
-func (i *Instance) sleep(nanoseconds int64) {
-	timer := time.NewTimer(time.Duration(nanoseconds))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-i.done:
-	}
-}
-
-// bare is the context of an instance that was given none.
-type bare struct{ *Instance }
-
-// Deadline implements context.Context.
-func (bare) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Value implements context.Context.
-func (bare) Value(any) any { return nil }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -55,8 +54,8 @@ func TestThousandSwapsLeakNothing(t *testing.T) {
 	if n := engine.Codes(); n != 0 {
 		t.Errorf("%d compiled modules are left", n)
 	}
-	if n := engine.Instances(); n != 0 {
-		t.Errorf("%d instances are left", n)
+	if n := engine.Users(); n != 0 {
+		t.Errorf("%d users of modules are left", n)
 	}
 	// 64 KiB of memory an instance alone would be 64 MiB.
 	if after := heap(); after > before+8<<20 {
@@ -67,24 +66,23 @@ func TestThousandSwapsLeakNothing(t *testing.T) {
 	}
 }
 
-// Each timeout closes wazero's module from a goroutine of wazero's.
-func TestTimeoutsLeakNothing(t *testing.T) {
+func TestTrapsLeakNothing(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
 	module := compile(t, engine, "traps")
 	goroutines := runtime.NumGoroutine()
 	for range 30 {
-		i, err := module.Instantiate(vm.InstanceOptions{CallTimeout: time.Millisecond})
+		i, err := module.Instantiate(vm.InstanceOptions{Fuel: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = i.Func("spin").Call()
-		trapped(t, err, "ran longer than 1ms")
+		trapped(t, err, "used up its fuel of 1000 units")
 		if err := i.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := engine.Instances(); n != 0 {
-		t.Errorf("%d instances are left", n)
+	if n := engine.Users(); n != 1 {
+		t.Errorf("%d users of the module are left, want itself", n)
 	}
 	if n := runtime.NumGoroutine(); n > goroutines+3 {
 		t.Errorf("%d goroutines, %d before", n, goroutines)
@@ -104,7 +102,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := engine.Codes() + engine.Instances(); n != 0 {
+	if n := engine.Codes() + engine.Users(); n != 0 {
 		t.Errorf("%d modules and instances are left", n)
 	}
 }
@@ -116,7 +114,7 @@ func useEngine(ctx context.Context, t *testing.T, engine *vm.Engine, name string
 			return err
 		}
 		for n := range 3 {
-			i, err := module.Instantiate(vm.InstanceOptions{CallTimeout: 5 * time.Second})
+			i, err := module.Instantiate(vm.InstanceOptions{})
 			if err != nil {
 				return err
 			}
@@ -129,7 +127,7 @@ func useEngine(ctx context.Context, t *testing.T, engine *vm.Engine, name string
 				}
 			}
 			if name == "traps" && n == 0 {
-				i.SetCallTimeout(time.Millisecond)
+				i.SetFuel(1000)
 				if _, err := i.Func("spin").Call(); err == nil {
 					return fmt.Errorf("an endless loop returned")
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -19,7 +18,7 @@ func nesting(t *testing.T, inner func(*vm.Instance) error) (*vm.Instance, *error
 	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
 		return func(context.Context, api.Module, []uint64) { innerErr = inner(instance) }, true
 	}})
-	instance, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{CallTimeout: 50 * time.Millisecond})
+	instance, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +50,14 @@ func TestTrapInsideOfAHostCallEndsTheOuterCall(t *testing.T) {
 	}
 }
 
-// The time of the outer call is not started anew by an inner one.
-func TestTimeInsideOfAHostCallCounts(t *testing.T) {
+// An inner call is not given fuel anew.
+func TestFuelInsideOfAHostCallCounts(t *testing.T) {
 	i, _ := nesting(t, func(i *vm.Instance) error {
 		_, err := i.Func("spin").Call()
 		return err
 	})
 	_, err := i.Func("log").Call()
-	trapped(t, err, "ran longer than 50ms")
+	trapped(t, err, "used up its fuel of 1000000 units")
 }
 
 // wazero would run both on one stack.

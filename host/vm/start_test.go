@@ -3,7 +3,6 @@ package vm_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -61,10 +60,10 @@ func TestStartThatFails(t *testing.T) {
 	for _, test := range []struct{ guest, reason string }{
 		{"start-trap", "unreachable"},
 		{"exit-3", "exit code 3"},
-		{"start-loop", "ran longer than 20ms"},
+		{"start-loop", "used up its fuel of 1000000 units"},
 	} {
 		t.Run(test.guest, func(t *testing.T) {
-			i := instantiate(t, test.guest, vm.InstanceOptions{CallTimeout: 20 * time.Millisecond})
+			i := instantiate(t, test.guest, vm.InstanceOptions{Fuel: 1_000_000})
 			trap := trapped(t, i.Start(), test.reason)
 			if trap.Function != "_start" || trap.Module != test.guest {
 				t.Errorf("got %s of %s", trap.Function, trap.Module)

@@ -1,10 +1,8 @@
 package vm_test
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -23,8 +21,8 @@ func TestTrapPoisonsTheInstanceAndNoOther(t *testing.T) {
 		{"exit", []uint64{3}, "exit code 3"},
 		// What wazero itself says of a timeout, said by a guest.
 		{"exit", []uint64{0xefffffff}, "exit code 4026531839"},
-		{"recurse", []uint64{0}, "stack overflow"},
-		{"spin", nil, "ran longer than 50ms"},
+		{"recurse", []uint64{0}, "call stack larger than 1 MiB"},
+		{"spin", nil, "used up its fuel of 1000000 units"},
 	} {
 		t.Run(test.function, func(t *testing.T) {
 			bystander, err := module.Instantiate(vm.InstanceOptions{})
@@ -32,19 +30,15 @@ func TestTrapPoisonsTheInstanceAndNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer bystander.Close()
-			timeout := time.Minute
-			if test.function == "spin" {
-				timeout = 50 * time.Millisecond
-			}
-			i, err := module.Instantiate(vm.InstanceOptions{CallTimeout: timeout})
+			i, err := module.Instantiate(vm.InstanceOptions{Fuel: 1_000_000})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer i.Close()
 			_, err = i.Func(test.function).Call(test.args...)
 			trap := trapped(t, err, test.reason)
-			if want := test.function == "spin"; trap.Timeout != want {
-				t.Errorf("got timeout %v, want %v", trap.Timeout, want)
+			if want := test.function == "spin"; trap.OutOfFuel != want {
+				t.Errorf("got out of fuel %v, want %v", trap.OutOfFuel, want)
 			}
 			if !i.Poisoned() {
 				t.Error("not poisoned")
@@ -69,65 +63,6 @@ func TestTrapTellsWhere(t *testing.T) {
 	if got, want := trap.Stack, ".$8()"; got != want { // module.function; no names in this guest
 		t.Errorf("stack: got %q, want %q", got, want)
 	}
-}
-
-func TestTimeoutIsTheContextsError(t *testing.T) {
-	i := instantiate(t, "traps", vm.InstanceOptions{CallTimeout: 10 * time.Millisecond})
-	select {
-	case <-i.Done():
-		t.Fatal("done before the call")
-	default:
-	}
-	if err := i.Err(); err != nil {
-		t.Fatalf("before the call: %v", err)
-	}
-	_, err := i.Func("spin").Call()
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	<-i.Done()
-	if err := i.Err(); err != context.DeadlineExceeded {
-		t.Errorf("after the call: %v", err)
-	}
-}
-
-// The time is counted for each call, not for all of them.
-func TestManyShortCallsAreNotOneLong(t *testing.T) {
-	const limit = 60 * time.Millisecond
-	i := instantiate(t, "traps", vm.InstanceOptions{CallTimeout: limit})
-	for begin := time.Now(); time.Since(begin) < 3*limit; {
-		if got := call(t, i, "fine", 1); got != 1 {
-			t.Fatalf("got %d, want 1", got)
-		}
-	}
-}
-
-// The ticks stop when nothing runs; a call that begins then must still be timed.
-func TestCallAfterALongRestIsTimed(t *testing.T) {
-	engine := newEngine(t, vm.Options{})
-	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{CallTimeout: 10 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	for !engine.Parked() {
-		time.Sleep(10 * time.Millisecond)
-	}
-	call(t, i, "fine", 1)
-	for !engine.Parked() {
-		time.Sleep(10 * time.Millisecond)
-	}
-	_, err = i.Func("spin").Call()
-	trapped(t, err, "ran longer than 10ms")
-}
-
-func TestSleepEndsWithTheCallsTime(t *testing.T) {
-	i := instantiate(t, "traps", vm.InstanceOptions{CallTimeout: 20 * time.Millisecond})
-	if got := call(t, i, "sleep", 1); got != 0 {
-		t.Errorf("a short sleep: got errno %d, want 0", got)
-	}
-	_, err := i.Func("sleep").Call(3_600_000)
-	trapped(t, err, "ran longer than 20ms")
 }
 
 func TestCallRefusesWhatTheFunctionDoesNotTake(t *testing.T) {

@@ -38,4 +38,12 @@
     (i32.store (i32.const 80) (i32.const 1))
     (i64.store (i32.const 88) (i64.mul (i64.extend_i32_u (local.get $milliseconds)) (i64.const 1000000)))
     (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 8)))
-  (func (export "log") (result i32) (call $log (i32.const 2) (i32.const 16) (i32.const 4))))
+  (func (export "log") (result i32) (call $log (i32.const 2) (i32.const 16) (i32.const 4)))
+  (func (export "sleep for ever")
+    (memory.fill (i32.const 64) (i32.const 0) (i32.const 48))
+    (i32.store (i32.const 80) (i32.const 1))
+    (i64.store (i32.const 88) (i64.const 1000000))
+    (loop $again
+      (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 8)))
+      (br $again)))
+  (func (export "log for ever") (loop $again (drop (call $log (i32.const 2) (i32.const 16) (i32.const 4))) (br $again))))

@@ -1,0 +1,60 @@
+package vm
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/vm/meter"
+)
+
+const (
+	// DefaultFuel bounds a call when InstanceOptions do not say: 50 milliseconds
+	// by the rule of Fuel.
+	DefaultFuel = 50_000_000
+
+	// StackLimit is how large the guest's call stack may become, in bytes as
+	// package meter counts them.
+	StackLimit = meter.DefaultStack
+)
+
+// Fuel is how many units stand for a time: one for a nanosecond. A unit is about
+// one instruction of WebAssembly. Loops use two to seven units in a nanosecond, so
+// that a call that runs on is over in less than the time; one that waits for
+// memory at each instruction, or computes nothing but square roots, takes longer.
+// Unlike time, fuel does not depend on what else the machine does.
+func Fuel(d time.Duration) int64 { return d.Nanoseconds() }
+
+// SetFuel changes InstanceOptions.Fuel, from the next call on.
+func (i *Instance) SetFuel(units int64) {
+	if units <= 0 {
+		units = DefaultFuel
+	}
+	i.fuel = units
+}
+
+// Charge takes fuel from the call that is running, for what a host call does in
+// its name. A guest that has none left ends soon after it is back.
+func (i *Instance) Charge(units int64) {
+	if i.depth > 0 && units > 0 {
+		i.tank.Set(uint64(max(int64(i.tank.Get())-units, -1<<62)))
+	}
+}
+
+// Used is how much fuel the last call from outside has used, or the one that is
+// running so far.
+func (i *Instance) Used() int64 {
+	if i.closed || i.budget == 0 {
+		return 0
+	}
+	return i.budget - int64(i.tank.Get())
+}
+
+// sleep is what a guest's wait is made of. Time that is slept is paid like time
+// that is computed, and cannot be longer than what is left.
+func (i *Instance) sleep(nanoseconds int64) {
+	if left := int64(i.tank.Get()); nanoseconds > left {
+		i.Charge(nanoseconds)
+		return // the guest traps when it is back
+	}
+	i.Charge(nanoseconds)
+	time.Sleep(time.Duration(nanoseconds))
+}
