@@ -74,7 +74,7 @@ func allSettings() []setting {
 			}
 			c.Limits.Memory = uint64(n)
 		}},
-		{path: "limits.callback", standard: "1s", set: func(l *loader, c *Config, v *value) {
+		{path: "limits.callback", standard: "100ms", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Callback = l.duration(v, "limits.callback", time.Millisecond, 10*time.Minute)
 		}},
 		{path: "limits.pause", standard: "30s", set: func(l *loader, c *Config, v *value) {
