@@ -96,3 +96,27 @@ func BenchmarkInstrument(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBudget runs each guest that does not want to end until its fuel is
+// used up: how long 50 million units last at worst.
+func BenchmarkBudget(b *testing.B) {
+	code := instrument(b, read(b, "testdata/hostile.wasm"), meter.Options{}).Code
+	for name, definition := range instantiate(b, code).ExportedFunctionDefinitions() {
+		if !strings.HasPrefix(name, "fuel") {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			args := make([]uint64, len(definition.ParamTypes()))
+			for range b.N {
+				b.StopTimer()
+				m := instantiate(b, code)
+				refuel(m, 50_000_000, meter.DefaultStack)
+				b.StartTimer()
+				if _, err := m.ExportedFunction(name).Call(b.Context(), args...); err == nil {
+					b.Fatal("it came back")
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/budget")
+		})
+	}
+}

@@ -12,7 +12,7 @@ type edit struct {
 	// cost is what a charge takes; for a bulk operation, how far its length is
 	// shifted to the left.
 	cost int32
-	// until is the edit after the loop, for enterLoop.
+	// until is the edit after the loop, for beginLoop.
 	until int32
 }
 
@@ -324,6 +324,7 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	case opMemoryGrow:
 		r.u32()
 		b.bulk(at, pageShift)
+		cost = costGrow
 	case opI32Const:
 		r.signed(5)
 	case opI64Const:
@@ -337,7 +338,7 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	case opRefFunc:
 		b.taken = append(b.taken, r.u32())
 	case prefixMisc:
-		b.misc(at)
+		cost = b.misc(at)
 	case prefixVector:
 		b.vector(at)
 		cost = costVector
@@ -362,10 +363,12 @@ func (b *body) call(at int, callee uint64) {
 }
 
 // How a length becomes units of fuel: shifted to the left, or to the right when
-// negative. Memory costs a unit for 8 bytes, a table one for each element.
+// negative. Memory costs a unit for 8 bytes, and one for each byte where it is
+// new, since the engine may have to move all of the old; a table costs one for
+// each element.
 const (
 	bytesShift   = -3
-	pageShift    = 13
+	pageShift    = 16
 	elementShift = 0
 )
 
@@ -375,8 +378,9 @@ func (b *body) bulk(at int, shift int32) {
 	b.edits = append(b.edits, edit{at: at, kind: bulk, cost: shift})
 }
 
-// misc reads an instruction that begins with 0xfc.
-func (b *body) misc(at int) {
+// misc reads an instruction that begins with 0xfc, and returns what it costs
+// besides its length.
+func (b *body) misc(at int) int64 {
 	r := &b.reader
 	op := r.u32()
 	if op < uint32(len(miscEffects)) {
@@ -384,6 +388,7 @@ func (b *body) misc(at int) {
 	}
 	switch op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions
+		return costPlain
 	case miscMemoryInit, miscMemoryCopy:
 		r.u32()
 		r.u32()
@@ -395,14 +400,20 @@ func (b *body) misc(at int) {
 		r.u32()
 		r.u32()
 		b.bulk(at, elementShift)
-	case miscTableGrow, miscTableFill:
+	case miscTableFill:
 		r.u32()
 		b.bulk(at, elementShift)
+	case miscTableGrow:
+		r.u32()
+		b.bulk(at, elementShift)
+		return costGrow
 	case miscDataDrop, miscElemDrop, miscTableSize:
 		r.u32()
+		return costPlain
 	default:
 		r.fail(at, "unknown instruction 0xfc %#x", op)
 	}
+	return costBulk
 }
 
 // vector reads an instruction that begins with 0xfd. Its number can take two

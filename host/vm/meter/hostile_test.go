@@ -31,7 +31,7 @@ func TestHostileGuestsRunOut(t *testing.T) {
 				if reason(err) != "wasm error: unreachable" || fuel >= 0 || stack < 0 {
 					t.Errorf("got %v with %d units and %d bytes left", err, fuel, stack)
 				}
-				if over := int64(60_000 << 13); fuel < -over {
+				if over := int64(60_000 << 16); fuel < -over {
 					t.Errorf("%d units over the budget", -fuel)
 				}
 			case "stack":

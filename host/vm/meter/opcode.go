@@ -94,6 +94,8 @@ const (
 	costVector   = 2
 	costCall     = 4
 	costDivision = 8
+	costBulk     = 16  // besides its length
+	costGrow     = 200 // the same; the engine leaves the guest for it
 	costHostCall = 100
 )
 

@@ -1,6 +1,6 @@
 ;; Guests that do not want to end. Each must run out of fuel, or out of stack.
 (module
-  (memory 1 16)
+  (memory 1 1024)
   (table $t 100 funcref)
   (elem $e func $indirect $indirect $indirect $indirect)
   (elem (i32.const 0) $indirect)
@@ -25,6 +25,22 @@
     (if (i32.eqz (local.get 0)) (then (loop $l (br $l))) (else (nop))))
   (func (export "fuel loop with parameters")
     (i32.const 1) (loop $l (param i32) (result i32) (br $l)) (drop))
+  ;; as slow as instructions can be: each waits for memory that is in no cache, or for a division, or a root
+  (func (export "fuel loads from all over memory") (local $at i32)
+    (drop (memory.grow (i32.const 1000)))
+    (loop $l
+      (local.set $at (i32.and (i32.const 0x3dffff8)
+        (i32.add (i32.load (local.get $at)) (i32.add (i32.const 1013904223) (i32.mul (local.get $at) (i32.const 1664525))))))
+      (br $l)))
+  (func (export "fuel divisions") (local $n i64)
+    (local.set $n (i64.const 0x7fffffffffffffff))
+    (loop $l
+      (local.set $n (i64.or (i64.const 0x7000000000000001) (i64.div_u (i64.const -1) (local.get $n))))
+      (br $l)))
+  (func (export "fuel roots") (local $n f64)
+    (loop $l
+      (local.set $n (f64.sqrt (f64.sqrt (f64.sqrt (f64.add (f64.const 1e300) (local.get $n))))))
+      (br $l)))
   (func $quiet)
   (func (export "fuel calls in a loop") (loop $l (call $quiet) (br $l)))
   (func (export "fuel fill in a loop")
