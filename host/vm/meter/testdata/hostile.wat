@@ -27,9 +27,9 @@
     (i32.const 1) (loop $l (param i32) (result i32) (br $l)) (drop))
   ;; as slow as instructions can be: each waits for memory that is in no cache, or for a division, or a root
   (func (export "fuel loads from all over memory") (local $at i32)
-    (drop (memory.grow (i32.const 1000)))
+    (drop (memory.grow (i32.const 500)))
     (loop $l
-      (local.set $at (i32.and (i32.const 0x3dffff8)
+      (local.set $at (i32.and (i32.const 0x1dffff8)
         (i32.add (i32.load (local.get $at)) (i32.add (i32.const 1013904223) (i32.mul (local.get $at) (i32.const 1664525))))))
       (br $l)))
   (func (export "fuel divisions") (local $n i64)
