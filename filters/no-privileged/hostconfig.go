@@ -45,14 +45,30 @@ func (c *config) hostConfig(at string, h dockerjson.Value) string {
 	if reason := c.namespaces(at, h); reason != "" {
 		return reason
 	}
+	if reason := sysctls(at+"Sysctls", h.Get("Sysctls")); reason != "" {
+		return reason
+	}
+	// Runtimes take settings of the host's service manager from these.
+	if h.Get("Annotations").Len() > 0 {
+		return at + "Annotations is not allowed"
+	}
+	if reason := c.logDriver(at+"LogConfig.Type", h.Get("LogConfig").Get("Type").Text()); reason != "" {
+		return reason
+	}
+	if reason := c.volumeDriver(at+"VolumeDriver", h.Get("VolumeDriver").Text()); reason != "" {
+		return reason
+	}
 	if reason := c.checkBinds(at+"Binds", h.Get("Binds").Texts()); reason != "" {
 		return reason
 	}
 	if reason := c.mounts(at+"Mounts", h.Get("Mounts")); reason != "" {
 		return reason
 	}
-	if h.Get("VolumesFrom").Len() > 0 && !c.sharing {
-		return at + "VolumesFrom is not allowed (allow_sharing)"
+	// A link gives the other container's environment away, and reaches that container under a name of one's own.
+	for _, name := range []string{"VolumesFrom", "Links"} {
+		if h.Get(name).Len() > 0 && !c.sharing {
+			return at + name + " is not allowed (allow_sharing)"
+		}
 	}
 	return ""
 }
@@ -166,6 +182,9 @@ func (c *config) mounts(field string, mounts dockerjson.Value) string {
 			return field + " of type " + kind + " is not allowed"
 		}
 		driver := m.Get("VolumeOptions").Get("DriverConfig")
+		if reason := c.volumeDriver(field+".VolumeOptions.DriverConfig.Name", driver.Get("Name").Text()); reason != "" {
+			return reason
+		}
 		if reason := driverOptions(field+".VolumeOptions.DriverConfig.Options", driver.Get("Options")); reason != "" {
 			return reason
 		}
@@ -195,6 +214,40 @@ func driverOptions(field string, options dockerjson.Value) string {
 			}
 		default:
 			return field + ": " + o.Key() + " is not allowed"
+		}
+	}
+	return ""
+}
+
+// volumeDriver checks a volume's driver. Others than local are plugins, which run on the host and mount what they like.
+func (c *config) volumeDriver(field, driver string) string {
+	if oneOf(driver, "", "local") || slices.Contains(c.volumeDrivers, driver) {
+		return ""
+	}
+	return field + " " + driver + " is not allowed (allow_volume_drivers)"
+}
+
+// logDriver checks a driver for logs. Others than these have the engine itself connect to an address of the client's
+// choice, a unix socket of the host too, or read a file of the host's for a certificate.
+func (c *config) logDriver(field, driver string) string {
+	if oneOf(driver, "", "none", "json-file", "local", "journald") || slices.Contains(c.logDrivers, driver) {
+		return ""
+	}
+	return field + " " + driver + " is not allowed (allow_log_drivers)"
+}
+
+// sysctls allows the settings that each network and IPC namespace has for itself. Runtimes refuse others, or ought to.
+func sysctls(field string, settings dockerjson.Value) string {
+	for _, s := range settings.Members() {
+		name := s.Key()
+		if strings.ContainsRune(name, '/') { // a dot to the kernel
+			return field + " " + name + " is not allowed"
+		}
+		if strings.HasPrefix(name, "net.") || strings.HasPrefix(name, "fs.mqueue.") {
+			continue
+		}
+		if !oneOf(name, "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced") {
+			return field + " " + name + " is not allowed"
 		}
 	}
 	return ""

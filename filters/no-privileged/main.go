@@ -1,10 +1,11 @@
-// Command no-privileged is a filter that refuses containers, services, execs, builds and volumes which would give their
-// user power over the host: privileged mode, added capabilities, devices, the host's namespaces and folders, and the ways
-// around these. Every refusal names the field.
+// Command no-privileged is a filter that refuses containers, services, execs, builds, volumes, networks, plugins and swarms
+// which would give their user power over the host: privileged mode, added capabilities, devices, the host's namespaces and
+// folders, and the ways around these. Every refusal names the field.
 package main
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	sluice "github.com/sluice-gateway/sluice/guest-sdk"
@@ -13,23 +14,38 @@ import (
 
 // config is what the operator allows in spite of it.
 type config struct {
-	binds        []string // cleaned absolute paths
-	capabilities []string // upper case, without CAP_
-	runtimes     []string
-	sharing      bool // volumes and namespaces of other containers
+	binds          []string // cleaned absolute paths
+	capabilities   []string // upper case, without CAP_
+	runtimes       []string
+	volumeDrivers  []string
+	logDrivers     []string
+	networkDrivers []string
+	sharing        bool // volumes, namespaces and links of other containers
+	remote         bool // addresses that the engine fetches from
+	swarm          bool
+	grpc           bool
 }
 
 var withBody = []sluice.Operation{
-	"ContainerCreate", "ContainerStart", "ContainerExec", "VolumeCreate", "ServiceCreate", "ServiceUpdate",
+	"ContainerCreate", "ContainerStart", "ContainerUpdate", "ContainerExec", "CheckpointCreate", "VolumeCreate", "NetworkCreate",
+	"ServiceCreate", "ServiceUpdate",
 }
 
-var plugins = []sluice.Operation{"PluginPull", "PluginCreate", "PluginUpgrade", "PluginSet", "PluginEnable"}
+var withQuery = []sluice.Operation{"ImageBuild", "ImageCreate", "CheckpointList", "CheckpointDelete", "Grpc"}
+
+// Disabling one may take an authorization plugin's rules away.
+var plugins = []sluice.Operation{
+	"PluginPull", "PluginCreate", "PluginUpgrade", "PluginSet", "PluginEnable", "PluginDisable", "PluginDelete",
+}
+
+// What makes the host a member of a cluster, or another node its manager.
+var swarm = []sluice.Operation{"SwarmInit", "SwarmJoin", "SwarmUpdate", "SwarmUnlock", "NodeUpdate"}
 
 func init() {
 	sluice.Register(sluice.Filter[config]{
 		Name:           "no-privileged",
 		Parse:          parse,
-		Operations:     append(append([]sluice.Operation{"ImageBuild"}, plugins...), withBody...),
+		Operations:     slices.Concat(withBody, withQuery, plugins, swarm),
 		RequestHeaders: checkQuery,
 		RequestBody:    checkBody,
 		RequestBodyFor: withBody,
@@ -38,9 +54,15 @@ func init() {
 
 func parse(c *sluice.Config) config {
 	cfg := config{
-		binds:    c.Strings("allow_binds"),
-		runtimes: append(c.Strings("allow_runtimes"), "", "runc", "io.containerd.runc.v2"),
-		sharing:  c.Bool("allow_sharing", false),
+		binds:          c.Strings("allow_binds"),
+		runtimes:       append(c.Strings("allow_runtimes"), "", "runc", "io.containerd.runc.v2"),
+		volumeDrivers:  c.Strings("allow_volume_drivers"),
+		logDrivers:     c.Strings("allow_log_drivers"),
+		networkDrivers: c.Strings("allow_network_drivers"),
+		sharing:        c.Bool("allow_sharing", false),
+		remote:         c.Bool("allow_remote", false),
+		swarm:          c.Bool("allow_swarm", false),
+		grpc:           c.Bool("allow_grpc", false),
 	}
 	for i, bind := range cfg.binds {
 		if !strings.HasPrefix(bind, "/") {
@@ -59,12 +81,33 @@ func checkQuery(c *config, r *sluice.Request) sluice.Verdict {
 	switch op := r.Operation(); op {
 	case "ImageBuild":
 		return checkBuild(c, r)
-	default:
-		for _, p := range plugins {
-			if op == p {
-				return sluice.Deny(string(op) + ": plugins run with privileges of their own on the host")
-			}
+	case "ImageCreate":
+		if source, _ := r.Query("fromSrc"); !oneOf(source, "", "-") && !c.remote {
+			return sluice.Deny("fromSrc " + source + " is not allowed (allow_remote)")
 		}
+	case "ContainerStart":
+		return noFolder(r, "checkpoint-dir")
+	case "CheckpointList", "CheckpointDelete":
+		return noFolder(r, "dir")
+	case "Grpc":
+		if !c.grpc {
+			return sluice.Deny("/grpc is not allowed: its builds cannot be looked into (allow_grpc)")
+		}
+	default:
+		switch {
+		case slices.Contains(plugins, op):
+			return sluice.Deny(string(op) + ": plugins run with privileges of their own on the host")
+		case slices.Contains(swarm, op) && !c.swarm:
+			return sluice.Deny(string(op) + ": the managers of a swarm have power over its hosts (allow_swarm)")
+		}
+	}
+	return sluice.Allow()
+}
+
+// noFolder refuses a parameter that names a folder of the host.
+func noFolder(r *sluice.Request, name string) sluice.Verdict {
+	if value, _ := r.Query(name); value != "" {
+		return sluice.Deny(name + " " + value + " is not allowed")
 	}
 	return sluice.Allow()
 }
@@ -73,6 +116,10 @@ func checkBuild(c *config, r *sluice.Request) sluice.Verdict {
 	mode, _ := r.Query("networkmode")
 	if reason := c.network("networkmode", mode); reason != "" {
 		return sluice.Deny("build: " + reason)
+	}
+	// With client-session the context comes from the client over the session.
+	if remote, _ := r.Query("remote"); !oneOf(remote, "", "client-session") && !c.remote {
+		return sluice.Deny("build: remote " + remote + " is not allowed (allow_remote)")
 	}
 	for _, name := range []string{"securityopt", "cgroupparent"} {
 		if value, _ := r.Query(name); value != "" && value != "null" && value != "[]" {
@@ -103,7 +150,19 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 			reason = "Privileged is not allowed"
 		}
 	case "VolumeCreate":
-		reason = driverOptions("DriverOpts", body.Get("DriverOpts"))
+		reason = c.volume(body)
+	case "ContainerUpdate":
+		// The engine takes the resources only. Devices are among their fields.
+		reason = c.hostConfig("", body)
+	case "CheckpointCreate":
+		if folder := body.Get("CheckpointDir").Text(); folder != "" {
+			reason = "CheckpointDir " + folder + " is not allowed"
+		}
+	case "NetworkCreate":
+		// Those that are missing here attach containers to the host's own network, or are plugins.
+		if driver := body.Get("Driver").Text(); !oneOf(driver, "", "default", "bridge", "overlay", "null") && !slices.Contains(c.networkDrivers, driver) {
+			reason = "Driver " + driver + " is not allowed (allow_network_drivers)"
+		}
 	case "ServiceCreate", "ServiceUpdate":
 		reason = c.service(body)
 	default:
@@ -113,6 +172,16 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 		return sluice.Deny(reason)
 	}
 	return sluice.Allow()
+}
+
+func (c *config) volume(body dockerjson.Value) string {
+	if reason := c.volumeDriver("Driver", body.Get("Driver").Text()); reason != "" {
+		return reason
+	}
+	if body.Get("ClusterVolumeSpec").IsSet() && !c.swarm {
+		return "ClusterVolumeSpec is not allowed (allow_swarm)"
+	}
+	return driverOptions("DriverOpts", body.Get("DriverOpts"))
 }
 
 // service checks a ServiceSpec.
@@ -126,6 +195,12 @@ func (c *config) service(spec dockerjson.Value) string {
 	if reason := c.addedCapabilities(at+"CapabilityAdd", container.Get("CapabilityAdd").Texts()); reason != "" {
 		return reason
 	}
+	if reason := sysctls(at+"Sysctls", container.Get("Sysctls")); reason != "" {
+		return reason
+	}
+	if reason := c.logDriver("TaskTemplate.LogDriver.Name", task.Get("LogDriver").Get("Name").Text()); reason != "" {
+		return reason
+	}
 	privileges := container.Get("Privileges")
 	switch {
 	case privileges.Get("SELinuxContext").Get("Disable").Bool():
@@ -136,7 +211,7 @@ func (c *config) service(spec dockerjson.Value) string {
 		return at + "Privileges.AppArmor.Mode is not allowed"
 	case privileges.Get("CredentialSpec").IsSet():
 		return at + "Privileges.CredentialSpec is not allowed"
-	case task.Get("PluginSpec").IsSet() || !oneOf(task.Get("Runtime").Text(), "", "container"):
+	case task.Get("PluginSpec").IsSet() || task.Get("NetworkAttachmentSpec").IsSet() || !oneOf(task.Get("Runtime").Text(), "", "container"):
 		return "TaskTemplate.Runtime: only containers are allowed"
 	}
 	for _, networks := range []dockerjson.Value{task.Get("Networks"), spec.Get("Networks")} {

@@ -59,6 +59,33 @@ func TestFilter(t *testing.T) {
 		allowed("docker ps", "GET", "/v1.41/containers/json", ""),
 		allowed("a service", "POST", "/v1.41/services/create", `{"Name":"s","TaskTemplate":{"ContainerSpec":{"Image":"x"},"Runtime":"container"}}`),
 
+		allowed("docker update", "POST", "/v1.41/containers/c/update", `{"CpuShares":5,"Memory":0,"Devices":null,"RestartPolicy":{"Name":"no"}}`),
+		allowed("settings of the container's own namespaces", "POST", create, host(`"Sysctls":{"net.ipv4.ip_forward":"1","kernel.shmmax":"1","fs.mqueue.msg_max":"5"}`)),
+		allowed("ordinary logs", "POST", create, host(`"LogConfig":{"Type":"json-file","Config":{"max-size":"1m"}}`)),
+		allowed("docker pull", "POST", "/v1.41/images/create?fromImage=busybox&tag=1", ""),
+		allowed("docker import of a file", "POST", "/v1.41/images/create?fromSrc=-", "tar"),
+		allowed("a build by BuildKit", "POST", "/v1.41/build?version=2&remote=client-session&session=x", ""),
+		allowed("a network", "POST", "/v1.41/networks/create", `{"Name":"n","Driver":"bridge"}`),
+
+		denied("a device for a container that runs", "/v1.41/containers/c/update", `{"devices":[{"PathOnHost":"/dev/vda"}]}`, "Devices is not allowed"),
+		denied("a setting of the kernel's by its path", create, host(`"Sysctls":{"net/../kernel/core_pattern":"|/x"}`), "HostConfig.Sysctls net/../kernel/core_pattern"),
+		denied("a service that logs into a socket", "/v1.41/services/create", `{"TaskTemplate":{"LogDriver":{"Name":"syslog"},"ContainerSpec":{}}}`, "TaskTemplate.LogDriver.Name syslog"),
+		denied("a service with a setting of the kernel's", "/v1.41/services/create", `{"TaskTemplate":{"ContainerSpec":{"Sysctls":{"vm.x":"1"}}}}`, "TaskTemplate.ContainerSpec.Sysctls vm.x"),
+		denied("a volume by a plugin", "/v1.41/volumes/create", `{"Driver":"sshfs"}`, "Driver sshfs is not allowed (allow_volume_drivers)"),
+		denied("a cluster's volume", "/v1.41/volumes/create", `{"ClusterVolumeSpec":{"Group":"g"}}`, "ClusterVolumeSpec is not allowed (allow_swarm)"),
+		denied("a mount by a plugin", create, host(`"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"DriverConfig":{"Name":"sshfs"}}}]`), "VolumeOptions.DriverConfig.Name sshfs"),
+		denied("the host's network by macvlan", "/v1.41/networks/create", `{"Driver":"macvlan"}`, "Driver macvlan is not allowed (allow_network_drivers)"),
+		denied("an import from an address", "/v1.41/images/create?fromSrc=http%3A%2F%2F169.254.169.254%2F", "", "fromSrc http://169.254.169.254/"),
+		denied("a build from an address", "/v1.41/build?remote=http%3A%2F%2F10.0.0.1%2Fx.git", "", "build: remote http://10.0.0.1/x.git"),
+		denied("a build in another container's network", "/v1.41/build?networkmode=container%3Ax", "tar", "build: networkmode container:x"),
+		denied("a checkpoint out of a folder of the host's", "/v1.41/containers/c/start?checkpoint=x&checkpoint-dir=%2Fetc", "", "checkpoint-dir /etc"),
+		denied("a checkpoint into one", "/v1.41/containers/c/checkpoints", `{"CheckpointID":"x","CheckpointDir":"/etc"}`, "CheckpointDir /etc"),
+		denied("a plugin that is taken away", "/v1.41/plugins/authz/disable?force=1", "", "PluginDisable: plugins"),
+		denied("a swarm of one's own", "/v1.41/swarm/init", `{"ListenAddr":"0.0.0.0"}`, "SwarmInit: the managers of a swarm"),
+		denied("somebody else's swarm", "/v1.41/swarm/join", `{"JoinToken":"x"}`, "SwarmJoin: the managers of a swarm"),
+		denied("a manager more", "/v1.41/nodes/n/update?version=1", `{"Role":"manager"}`, "NodeUpdate: the managers of a swarm"),
+		denied("builds that cannot be looked into", "/grpc", "", "/grpc is not allowed"),
+
 		denied("a folder beside the allowed one", create, host(`"Binds":["/srv/ci-secret:/x"]`), "HostConfig.Binds /srv/ci-secret"),
 		denied("out of the allowed folder", create, host(`"Binds":["/srv/ci/../../etc:/x"]`), "HostConfig.Binds"),
 		denied("doubled slashes", create, host(`"Binds":["//srv//ci/..//../etc:/x"]`), "HostConfig.Binds"),
@@ -90,7 +117,8 @@ func TestFilter(t *testing.T) {
 		"DeviceRequests": `[{"Count":-1}]`, "DeviceCgroupRules": `["b *:* rwm"]`, "MaskedPaths": `[]`, "ReadonlyPaths": `[]`,
 		"CgroupParent": `"/"`, "SecurityOpt": `["seccomp:unconfined"]`, "Runtime": `"kata"`, "NetworkMode": `"host"`,
 		"PidMode": `"host"`, "IpcMode": `"host"`, "UTSMode": `"host"`, "UsernsMode": `"host"`, "CgroupnsMode": `"host"`,
-		"Binds": `["/:/h"]`, "VolumesFrom": `["other"]`,
+		"Binds": `["/:/h"]`, "VolumesFrom": `["other"]`, "Links": `["other:db"]`, "VolumeDriver": `"evil"`, "Sysctls": `{"kernel.core_pattern":"|/x"}`,
+		"Annotations": `{"org.systemd.property.DeviceAllow":"x"}`, "LogConfig": `{"Type":"fluentd"}`,
 	} {
 		reason := field
 		for name, body := range map[string]string{
@@ -125,8 +153,25 @@ func TestFilter(t *testing.T) {
 		denied("the host's namespace in capitals", create, host(`"PidMode":"HOST"`), "HostConfig.PidMode HOST"),
 		filtertest.Case{
 			Name: "sharing, where it is allowed", Config: `{"allow_sharing":true,"allow_runtimes":["kata"]}`,
-			Request: filtertest.Post(create, host(`"PidMode":"container:x","NetworkMode":"container:x","VolumesFrom":["x"],"Runtime":"kata"`)),
+			Request: filtertest.Post(create, host(`"PidMode":"container:x","NetworkMode":"container:x","VolumesFrom":["x"],"Links":["x:y"],"Runtime":"kata"`)),
 		},
+		filtertest.Case{
+			Name: "drivers, where they are allowed", Config: `{"allow_volume_drivers":["sshfs"],"allow_log_drivers":["syslog"]}`,
+			Request: filtertest.Post(create, host(`"VolumeDriver":"sshfs","LogConfig":{"Type":"syslog"}`)),
+		},
+		filtertest.Case{
+			Name: "a network driver, where it is allowed", Config: `{"allow_network_drivers":["macvlan"]}`,
+			Request: filtertest.Post("/v1.41/networks/create", `{"Driver":"macvlan"}`),
+		},
+		filtertest.Case{
+			Name: "addresses, where they are allowed", Config: `{"allow_remote":true}`,
+			Request: filtertest.Post("/v1.41/build?remote=https%3A%2F%2Fexample.org%2Fx.git", ""),
+		},
+		filtertest.Case{
+			Name: "swarms, where they are allowed", Config: `{"allow_swarm":true}`,
+			Request: filtertest.Post("/v1.41/swarm/init", `{"ListenAddr":"0.0.0.0"}`),
+		},
+		filtertest.Case{Name: "/grpc, where it is allowed", Config: `{"allow_grpc":true}`, Request: filtertest.Post("/grpc", "")},
 		filtertest.Case{
 			Name: "no folder at all without allow_binds", Config: `{}`,
 			Request: filtertest.Post(create, host(`"Binds":["/srv/ci:/x"]`)),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,10 +20,20 @@ type BypassCase struct {
 	Row int
 	// Acts names the engines that do what the trick is for: "20.10 28 29", or "none".
 	Acts string
+	// Effect is a part of what shows that an engine which acts has done it, as the end-to-end tests describe an engine's
+	// state and its answers: "+ container new: Privileged true", "answer 1: 200".
+	Effect string
+	// Setting is what the engine has to be beforehand: "swarm", or empty.
+	Setting string
 	// About says what the trick is.
 	About string
 	// Steps are sent one after the other on one connection.
 	Steps []BypassStep
+}
+
+// ActsOn tells whether this engine does what the trick is for.
+func (c *BypassCase) ActsOn(engine string) bool {
+	return slices.Contains(strings.Fields(c.Acts), engine)
 }
 
 // BypassStep is a request and its end.
@@ -32,7 +43,7 @@ type BypassStep struct {
 	// Outcome is what has to happen.
 	Outcome BypassOutcome
 	// Status is the gateway's answer: of a refusal by the gateway itself the one that the case names, of a denial by a
-	// filter 403, otherwise 0.
+	// filter 403 or the one that the case names, otherwise 0.
 	Status int
 	// Message is a part of the answer's message; it may be empty.
 	Message string
@@ -49,8 +60,8 @@ const (
 	Refused BypassOutcome = iota
 	// Forwarded: the engine gets the request in its canonical form, which is harmless.
 	Forwarded
-	// Denied: in its canonical form a filter against privileges, host mounts and host namespaces recognises the request,
-	// and denies it with 403. Without such a filter it is forwarded.
+	// Denied: in its canonical form the policy of testdata/bypass/policy.yaml recognises the request, and denies it.
+	// Without filters it is forwarded.
 	Denied
 )
 
@@ -121,12 +132,19 @@ func parseBypass(text string) (c BypassCase, err error) {
 			}
 		case "acts":
 			c.Acts = value
+		case "effect":
+			c.Effect = value
+		case "setting":
+			c.Setting = value
 		default:
 			return c, fmt.Errorf("unknown key %q", key)
 		}
 	}
 	if c.Row == 0 || c.Acts == "" || c.About == "" {
 		return c, fmt.Errorf("row, acts or the description is missing")
+	}
+	if c.ActsOn("20.10") && c.Effect == "" {
+		return c, fmt.Errorf("the engine acts, but effect does not say by what that is to be seen")
 	}
 	var request []byte
 	for section := range strings.SplitSeq(rest, "\n=== ") {
@@ -172,6 +190,11 @@ func bypassOutcome(kind, argument, content string) (step BypassStep, err error) 
 		step.Outcome = Forwarded
 	case "denied":
 		step.Outcome, step.Status = Denied, 403
+		if argument != "" {
+			if step.Status, err = strconv.Atoi(argument); err != nil {
+				return step, fmt.Errorf("denied with which status? %w", err)
+			}
+		}
 	default:
 		return step, fmt.Errorf("unknown section %q", kind)
 	}

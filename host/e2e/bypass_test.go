@@ -1,0 +1,164 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/hosttest"
+)
+
+// TestBypassCorpusOnARealEngine sends every case of testdata/bypass to a real engine, twice. Straight to its socket the trick has to work,
+// as the case claims: a case that the engine would not act on proves nothing. Then through a gateway with the corpus' policy: each request
+// has to be answered as the case says, and in the engine nothing may be that the policy forbids.
+func TestBypassCorpusOnARealEngine(t *testing.T) {
+	s := startSandbox(t)
+	policy, err := os.ReadFile(filepath.Join(root(t), "testdata", "bypass", "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, s.address, "\n"+string(policy))
+	for _, c := range hosttest.BypassCases(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			s.TB = t
+			if c.ActsOn("20.10") {
+				s.restore(c.Setting == "swarm")
+				answers, err := sendAll(t, s.address, c)
+				if err != nil {
+					t.Fatalf("the engine's own socket: %v", err)
+				}
+				if seen, _ := s.seen(answers); !strings.Contains(seen, c.Effect) {
+					t.Errorf("without a gateway the engine does not do this, so the case proves nothing; want %q in\n%.1000s", c.Effect, seen)
+				}
+			}
+			s.restore(c.Setting == "swarm")
+			answers, err := sendAll(t, g.address, c)
+			if err != nil {
+				t.Errorf("the gateway: %v", err)
+			}
+			s.check(c, answers)
+		})
+	}
+	s.TB = t
+}
+
+// check compares what the gateway answered with what the case says, and looks for what may not be in the engine.
+func (s *sandbox) check(c hosttest.BypassCase, answers []answer) {
+	s.Helper()
+	seen, after := s.seen(answers)
+	harmless := true
+	for i, step := range c.Steps {
+		if i >= len(answers) {
+			s.Errorf("request %d was not answered", i+1)
+			continue
+		}
+		got := answers[i]
+		switch step.Outcome {
+		case hosttest.Refused:
+			if harmless = false; got.status != step.Status || !got.fromGateway() || got.denied() || !strings.Contains(got.body, step.Message) {
+				s.Errorf("request %d got %.300s, want the gateway's own refusal: %d %q", i+1, got, step.Status, step.Message)
+			}
+		case hosttest.Denied:
+			if harmless = false; got.status != step.Status || !got.denied() {
+				s.Errorf("request %d got %.300s, want the denial of a filter with %d", i+1, got, step.Status)
+			}
+		case hosttest.Forwarded:
+			if got.fromGateway() {
+				s.Errorf("request %d got %.300s, want the engine's answer", i+1, got)
+			}
+		}
+	}
+	for _, fact := range after.forbidden() {
+		s.Errorf("behind the gateway there is: %s", fact)
+	}
+	for _, change := range s.before.diff(after) {
+		if strings.Contains(change, " other: ") || strings.Contains(change, " theirs: ") {
+			s.Errorf("another owner's container is not what it was: %s", change)
+		}
+		if len(c.Steps) == 1 && !harmless {
+			s.Errorf("a request that was not let through has changed the engine: %s", change)
+		}
+	}
+	if !harmless && c.Effect != "" && strings.Contains(seen, c.Effect) {
+		s.Errorf("through the gateway as well there is %q in\n%.1000s", c.Effect, seen)
+	}
+}
+
+// seen is how an engine shows what has been done: its answers, and the changes of its state.
+func (s *sandbox) seen(answers []answer) (text string, after facts) {
+	s.Helper()
+	var b strings.Builder
+	for i, a := range answers {
+		fmt.Fprintf(&b, "answer %d: %s\n", i+1, a)
+	}
+	s.now = s.facts()
+	for _, change := range s.before.diff(s.now) {
+		b.WriteString(change + "\n")
+	}
+	return b.String(), s.now
+}
+
+// An answer is one response on a connection.
+type answer struct {
+	status int
+	body   string
+}
+
+func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) }
+
+// fromGateway tells whether the gateway itself, or one of its filters, has answered.
+func (a answer) fromGateway() bool {
+	return a.denied() || strings.Contains(a.body, `"message":"sluice: `) || strings.Contains(a.body, `(request `)
+}
+
+func (a answer) denied() bool { return strings.Contains(a.body, `{"message":"denied by filter \"`) }
+
+// sendAll writes all requests of a case on one connection, without waiting for answers, and reads the answers.
+func sendAll(t testing.TB, address string, c hosttest.BypassCase) (answers []answer, err error) {
+	t.Helper()
+	conn, err := net.Dial("unix", strings.TrimPrefix(address, "unix://"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for _, step := range c.Steps {
+			// A refused upload is not read to its end.
+			if _, err := conn.Write(step.Request); err != nil {
+				return
+			}
+		}
+	}()
+	in := bufio.NewReader(conn)
+	for _, step := range c.Steps {
+		method, _, _ := bytes.Cut(step.Request, []byte(" "))
+		response, err := http.ReadResponse(in, &http.Request{Method: string(method)})
+		if err != nil {
+			return answers, fmt.Errorf("after %d answers: %w", len(answers), err)
+		}
+		var body []byte
+		// A hijacked connection is a stream from here on, with nothing in it.
+		if kind := response.Header.Get("Content-Type"); response.StatusCode >= 300 || !strings.HasPrefix(kind, "application/vnd.docker.raw-stream") {
+			if body, err = io.ReadAll(response.Body); err != nil {
+				return answers, fmt.Errorf("answer %d breaks off: %w", len(answers)+1, err)
+			}
+		}
+		answers = append(answers, answer{response.StatusCode, strings.TrimSpace(string(body))})
+	}
+	_ = conn.Close()
+	<-written
+	return answers, nil
+}
