@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
@@ -43,7 +44,7 @@ func compiled(t *testing.T, code []byte) start {
 		}
 		t.Cleanup(func() { p.Close(t.Context()) })
 		return &chained{&chain.Chain{
-			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, PauseLimit: 10 * time.Second,
+			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, PauseLimit: 10 * time.Second, MinAPIVersion: "1.24",
 		}}, nil
 	}
 }
@@ -65,10 +66,24 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 	for name, value := range c.Request.Properties {
 		connection[strings.ReplaceAll(name, ".", "\x00")] = value
 	}
-	s := h.chain.Open(t.Context(), chain.Info{
+	info := chain.Info{
 		RequestID: "filtertest", Method: c.Request.Method, Authority: "docker", Protocol: "HTTP/1.1",
 		Call: call, Connection: connection,
-	}, pairs(c.Request.Headers))
+	}
+	if c.Request.Body != "" {
+		// The body itself is given as it stands in the case, and not in its canonical form: a filter is not to depend on
+		// the gateway's care. What the filter makes of it goes through the gateway's.
+		var types []string
+		for _, p := range pairs(c.Request.Headers) {
+			if abi.EqualFold(p.Key, "content-type") {
+				types = append(types, p.Value)
+			}
+		}
+		if info.Plan, err = dockerapi.PlanBody(&call, types, nil); err != nil {
+			t.Fatalf("the gateway refuses this request itself: %v", err)
+		}
+	}
+	s := h.chain.Open(t.Context(), info, pairs(c.Request.Headers))
 	defer s.Close()
 
 	s.RequestHeaders(c.Request.Body == "")

@@ -87,6 +87,12 @@ func (n *native) run(t *testing.T, c Case) outcome {
 		return *n.denied
 	}
 	path, _ := n.headers[0].Get(":path")
+	if string(sent) != c.Request.Body {
+		// What a filter makes of a body goes through the gateway's care again.
+		if sent, _, err = dockerapi.CanonicalBody(&call, sent, dockerapi.JSONLimits{}); err != nil {
+			t.Errorf("the gateway refuses what the filter makes of the body: %v", err)
+		}
+	}
 	got := outcome{path: path, request: asMap(n.headers[0].Pairs()), requestBody: sent}
 	if c.Response == nil {
 		return got

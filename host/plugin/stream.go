@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // State is the part of a stream that a filter's host calls act upon.
@@ -66,22 +67,28 @@ func (s *Stream) ResponseHeaders(fields int, endOfStream bool) (abi.Action, erro
 
 // RequestBody calls proxy_on_request_body with the number of buffered bytes.
 func (s *Stream) RequestBody(size int, endOfStream bool) (abi.Action, error) {
-	return s.enter(onRequestBody, uint64(s.id), uint64(size), flag(endOfStream))
+	return s.enter(onRequestBody, size, uint64(s.id), uint64(size), flag(endOfStream))
 }
 
 // ResponseBody calls proxy_on_response_body with the number of buffered bytes.
 func (s *Stream) ResponseBody(size int, endOfStream bool) (abi.Action, error) {
-	return s.enter(onResponseBody, uint64(s.id), uint64(size), flag(endOfStream))
+	return s.enter(onResponseBody, size, uint64(s.id), uint64(size), flag(endOfStream))
 }
 
 func (s *Stream) headers(c callback, fields int, endOfStream bool) (abi.Action, error) {
 	if !s.instance.plugin.endOfStream[c] { // as in ABI 0.1.0
-		return s.enter(c, uint64(s.id), uint64(fields))
+		return s.enter(c, 0, uint64(s.id), uint64(fields))
 	}
-	return s.enter(c, uint64(s.id), uint64(fields), flag(endOfStream))
+	return s.enter(c, 0, uint64(s.id), uint64(fields), flag(endOfStream))
 }
 
-func (s *Stream) enter(c callback, args ...uint64) (abi.Action, error) {
+// fuelPerByte is what a callback may use beside its budget for each byte of the
+// body that it is shown: to parse JSON takes TinyGo 15 to 40 units a byte, and a
+// body that is within limits.body has to be judged and not denied for its size.
+const fuelPerByte = 64
+
+// enter calls a callback of a stage, which is shown size bytes of a body.
+func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -90,7 +97,10 @@ func (s *Stream) enter(c callback, args ...uint64) (abi.Action, error) {
 	}
 	i.current = s.state
 	s.state.SetStage(callbackStages[c])
+	budget := vm.Fuel(i.plugin.options.CallTimeout)
+	i.vm.SetFuel(budget + fuelPerByte*int64(size))
 	result, err := i.call(c, args...)
+	i.vm.SetFuel(budget)
 	s.state.SetStage(0)
 	if err != nil {
 		return abi.ActionPause, err
