@@ -14,8 +14,8 @@ func TestFilter(t *testing.T) {
 		Config: `{"labels":{"team":"ci","cost \"center\"":"42"}}`,
 		Cases: []filtertest.Case{
 			{
-				Name: "labels are added to what the client sends", Request: post(path, `{"Image":"x","Labels":{"a":"b"},"Memory":9007199254740993}`),
-				Want: filtertest.Want{RequestBody: `{"Image":"x","Labels":{"a":"b","team":"ci","cost \"center\"":"42"},"Memory":9007199254740993}`},
+				Name: "labels are added to what the client sends", Request: post(path, `{"Image":"x","Labels":{"a":"b"},"Unknown":9007199254740993}`),
+				Want: filtertest.Want{RequestBody: `{"Image":"x","Labels":{"a":"b","team":"ci","cost \"center\"":"42"},"Unknown":9007199254740993}`},
 			},
 			{
 				Name: "a container without labels", Request: post(path, `{"Image":"x"}`),
