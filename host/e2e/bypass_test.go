@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
 
@@ -48,6 +50,76 @@ func TestBypassCorpusOnARealEngine(t *testing.T) {
 		})
 	}
 	s.TB = t
+}
+
+// TestFiltersSeeWhatTheEngineGets sends the corpus through a gateway without any policy to an engine that records it. A filter says which
+// path and which body it has seen: they have to be the engine's to the byte, and what the case says, and nothing may be left in them that
+// could be read in another way.
+func TestFiltersSeeWhatTheEngineGets(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	g := startGateway(t, engine.Address(), fmt.Sprintf(`
+  - name: saw
+    module: %s
+`, filepath.Join(root(t), "host", "e2e", "testdata", "saw.wasm")))
+	for _, c := range hosttest.BypassCases(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			before := len(engine.Requests())
+			bodies := make(chan []byte, len(c.Steps))
+			record := func(x *hosttest.Exchange) bool {
+				body, err := io.ReadAll(x.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				bodies <- body
+				return x.Write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			}
+			calls := make([]dockerapi.Call, len(c.Steps))
+			for i, step := range c.Steps {
+				if step.Outcome == hosttest.Refused {
+					continue
+				}
+				var err error
+				if calls[i], err = dockerapi.Classify(step.Method, step.Target); err != nil || calls[i].Target() != step.Target {
+					t.Fatalf("%s %s is no canonical form: it is %s, %v", step.Method, step.Target, calls[i].Target(), err)
+				}
+				engine.Handle(step.Method+" "+calls[i].RoutePath, record)
+			}
+			answers, err := sendAll(t, g.address, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			requests := engine.Requests()[before:]
+			for i, step := range c.Steps {
+				if step.Outcome == hosttest.Refused {
+					if answers[i].status != step.Status || !answers[i].fromGateway() {
+						t.Errorf("request %d got %.300s, want the gateway's own refusal: %d", i+1, answers[i], step.Status)
+					}
+					continue
+				}
+				if len(requests) == 0 {
+					t.Fatalf("request %d got %.300s and did not reach the engine", i+1, answers[i])
+				}
+				got := requests[0]
+				requests = requests[1:]
+				body := <-bodies
+				if got.Method != step.Method || got.Target != step.Target || !bytes.Equal(body, step.Body) {
+					t.Errorf("the engine got  %s %s %s\nwant %s %s %s", got.Method, got.Target, body, step.Method, step.Target, step.Body)
+				}
+				hash := fnv.New64a()
+				_, _ = hash.Write(body)
+				want := [2]string{got.Target, fmt.Sprintf("%016x%08x", hash.Sum64(), len(body))}
+				if saw := [2]string{got.Header.Get("X-Saw-Path"), got.Header.Get("X-Saw-Body")}; saw != want {
+					t.Errorf("the filter saw %q, the engine %q", saw, want)
+				}
+				if again, changed, err := dockerapi.CanonicalBody(&calls[i], body, dockerapi.JSONLimits{}); err != nil || changed || !bytes.Equal(again, body) {
+					t.Errorf("the body that was forwarded is not its own canonical form: %s, %v", again, err)
+				}
+			}
+			if len(requests) > 0 {
+				t.Errorf("the engine got what was to be refused: %v", requests)
+			}
+		})
+	}
 }
 
 // check compares what the gateway answered with what the case says, and looks for what may not be in the engine.
