@@ -44,7 +44,7 @@ func Catalog() []Filter {
 		},
 		{
 			Name:        "owner-label",
-			Description: "labels the containers that are created; here with sluice.owner=quickstart",
+			Description: "labels the containers, volumes, networks and services that are created; here with sluice.owner=quickstart",
 			Config:      json.RawMessage(`{"labels":{"sluice.owner":"quickstart"}}`),
 		},
 		{

@@ -1,5 +1,5 @@
-// Command owner-label is a filter that labels the containers created through the gateway, and can reverse their names, as
-// go-horse's sample filter does.
+// Command owner-label is a filter that labels what is created through the gateway, and can reverse the names of containers,
+// as go-horse's sample filter does.
 package main
 
 import (
@@ -26,7 +26,10 @@ func init() {
 		Parse: func(c *sluice.Config) config {
 			return config{labels: c.Map("labels"), reverse: c.Bool("reverse_name", false)}
 		},
-		Operations:      []sluice.Operation{"ContainerCreate"},
+		Operations: []sluice.Operation{
+			"ContainerCreate", "VolumeCreate", "NetworkCreate", "ServiceCreate", "ServiceUpdate", "SecretCreate", "SecretUpdate",
+			"ConfigCreate", "ConfigUpdate",
+		},
 		RequestHeaders:  rename,
 		RequestBody:     label,
 		ResponseHeaders: passThrough,
@@ -35,7 +38,7 @@ func init() {
 
 // rename reverses the name that the client asked for. The engine chooses one where it asked for none.
 func rename(c *config, r *sluice.Request) sluice.Verdict {
-	if !c.reverse {
+	if !c.reverse || r.Operation() != "ContainerCreate" {
 		return sluice.Allow()
 	}
 	if name, _ := r.Query("name"); name != "" {
@@ -47,16 +50,26 @@ func rename(c *config, r *sluice.Request) sluice.Verdict {
 	return sluice.Allow()
 }
 
-// label adds the labels. One that the client set itself is replaced: the label says who owns the container, so the client
-// must not be the one to say it.
+// label adds the labels. One that the client set itself is replaced: the label says who owns the thing, so the client must
+// not be the one to say it.
 func label(c *config, r *sluice.Request) sluice.Verdict {
 	if len(c.labels) == 0 || len(r.Body()) == 0 { // without a body there is nothing that could be created
 		return sluice.Allow()
 	}
 	body := r.JSON()
-	switch labels := body.Get("Labels"); labels.Kind() {
+	c.set(body)
+	// A service's own labels are not those of the containers that it makes.
+	if container := body.Get("TaskTemplate").Get("ContainerSpec"); container.IsSet() {
+		c.set(container)
+	}
+	return sluice.Allow()
+}
+
+// set puts the labels into an object's Labels.
+func (c *config) set(parent dockerjson.Value) {
+	switch labels := parent.Get("Labels"); labels.Kind() {
 	case dockerjson.Absent:
-		body.Insert("Labels", object(c.labels))
+		parent.Insert("Labels", object(c.labels))
 	case dockerjson.Null:
 		labels.Replace(object(c.labels))
 	default:
@@ -68,7 +81,6 @@ func label(c *config, r *sluice.Request) sluice.Verdict {
 			}
 		}
 	}
-	return sluice.Allow()
 }
 
 func object(labels []sluice.Pair) string {
@@ -80,7 +92,7 @@ func object(labels []sluice.Pair) string {
 }
 
 func passThrough(c *config, r *sluice.Response) sluice.Verdict {
-	if c.reverse {
+	if c.reverse && r.Request().Operation() == "ContainerCreate" {
 		r.SetHeader(passHeader, passValue)
 	}
 	return sluice.Allow()

@@ -41,7 +41,23 @@ func TestFilter(t *testing.T) {
 				Name: "nor by labels that are no map", Request: post(path, `{"Labels":["team=ops"]}`),
 				Want: filtertest.Want{Denied: "Labels: is a array", Status: 400},
 			},
-			{Name: "other operations are left alone", Request: post("/v1.41/volumes/create", `{"Labels":{}}`), Response: filtertest.OK(`{}`)},
+			{
+				Name: "volumes have owners too", Request: post("/v1.41/volumes/create", `{"Labels":{"team":"ops"}}`),
+				Want: filtertest.Want{RequestBody: `{"Labels":{"team":"ci","cost \"center\"":"42"}}`},
+			},
+			{
+				Name: "and networks", Request: post("/v1.41/networks/create", `{"Name":"n"}`),
+				Want: filtertest.Want{RequestBody: `{"Name":"n","Labels":{"team":"ci","cost \"center\"":"42"}}`},
+			},
+			{
+				Name: "and services, with the containers that they make", Request: post("/v1.41/services/create", `{"TaskTemplate":{"ContainerSpec":{"Labels":{"team":"ops"}}}}`),
+				Want: filtertest.Want{RequestBody: `{"TaskTemplate":{"ContainerSpec":{"Labels":{"team":"ci","cost \"center\"":"42"}}},"Labels":{"team":"ci","cost \"center\"":"42"}}`},
+			},
+			{Name: "other operations are left alone", Request: post("/v1.41/containers/c/update", `{"Labels":{}}`), Response: filtertest.OK(`{}`)},
+			{
+				Name: "and no name but a container's is reversed", Config: `{"reverse_name":true,"labels":{}}`, Request: post("/v1.41/volumes/create?name=x1", `{"Name":"ab"}`),
+				Response: filtertest.OK(`{}`), Want: filtertest.Want{RequestHeaders: map[string]string{"pass-through": ""}, ResponseHeaders: map[string]string{"pass-through": ""}},
+			},
 			{Name: "no body", Request: post(path, "")},
 			{
 				Name: "the name is reversed", Config: `{"reverse_name":true}`,

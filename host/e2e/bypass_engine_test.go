@@ -275,6 +275,7 @@ func (s *sandbox) facts() facts {
 		Volumes []struct {
 			Name, Driver string
 			Options      map[string]string
+			Labels       map[string]string
 		}
 	}
 	s.do("GET", "/volumes", nil, &volumes, 200)
@@ -283,12 +284,17 @@ func (s *sandbox) facts() facts {
 		for key, value := range v.Options {
 			f[fmt.Sprintf("volume %s: %s=%s", v.Name, key, value)] = true
 		}
+		f.labels("volume "+v.Name+": label ", v.Labels)
 	}
-	var networks []struct{ Name, Driver string }
+	var networks []struct {
+		Name, Driver string
+		Labels       map[string]string
+	}
 	s.do("GET", "/networks", nil, &networks, 200)
 	for _, n := range networks {
 		// A swarm brings two networks.
 		f[fmt.Sprintf("network %s: driver %s", n.Name, n.Driver)] = !slices.Contains([]string{"host", "null", "bridge", "overlay"}, n.Driver)
+		f.labels("network "+n.Name+": label ", n.Labels)
 	}
 	var images []struct{ RepoTags []string }
 	s.do("GET", "/images/json", nil, &images, 200)
@@ -304,6 +310,13 @@ func (s *sandbox) facts() facts {
 	return f
 }
 
+// labels are facts about what a case has created: it may have no other owner.
+func (f facts) labels(at string, labels map[string]string) {
+	for key, value := range labels {
+		f[at+key+"="+value] = key == "owner" && value != "me"
+	}
+}
+
 func (s *sandbox) swarmFacts(f facts) {
 	s.Helper()
 	var info struct {
@@ -317,11 +330,13 @@ func (s *sandbox) swarmFacts(f facts) {
 	var services []struct {
 		Spec struct {
 			Name         string
+			Labels       map[string]string
 			Networks     []struct{ Target string }
 			TaskTemplate struct {
 				Networks      []struct{ Target string }
 				LogDriver     struct{ Name string }
 				ContainerSpec struct {
+					Labels map[string]string
 					Mounts []struct{ Type, Source string }
 				}
 			}
@@ -331,6 +346,8 @@ func (s *sandbox) swarmFacts(f facts) {
 	for _, v := range services {
 		at := "service " + v.Spec.Name + ": "
 		f[at+"created"] = false
+		f.labels(at+"label ", v.Spec.Labels)
+		f.labels(at+"container label ", v.Spec.TaskTemplate.ContainerSpec.Labels)
 		for _, m := range v.Spec.TaskTemplate.ContainerSpec.Mounts {
 			f[at+"mount "+m.Type+" "+m.Source] = true
 		}
