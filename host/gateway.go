@@ -155,14 +155,8 @@ func (g *Gateway) Serve(ctx context.Context) error {
 
 func (g *Gateway) accept(l *listener.Listener) {
 	for {
-		select {
-		case g.slots <- struct{}{}:
-		case <-g.life.Done():
-			return
-		}
 		conn, err := l.Accept()
 		if err != nil {
-			<-g.slots
 			if errors.Is(err, net.ErrClosed) || g.life.Err() != nil {
 				return
 			}
@@ -171,6 +165,14 @@ func (g *Gateway) accept(l *listener.Listener) {
 				return
 			}
 			continue
+		}
+		// Beyond limits.connections a client waits here, and the others in the
+		// system's queue.
+		select {
+		case g.slots <- struct{}{}:
+		case <-g.life.Done():
+			conn.Close()
+			return
 		}
 		c := g.newClient(conn, l)
 		g.mu.Lock()

@@ -33,9 +33,11 @@ type exchange struct {
 	// fed says that filters see the request's body.
 	fed bool
 
-	engine   *wire.Conn
-	upload   *upload
-	vanished atomic.Bool // the client went away while the engine was silent
+	engine *wire.Conn
+	upload *upload
+	// What is being read while a filter holds what came before.
+	requestPiece, responsePiece *piece
+	vanished                    atomic.Bool // the client went away while the engine was silent
 
 	status   int
 	in, out  int64
@@ -225,7 +227,7 @@ func (x *exchange) readHeldBody() (ready bool, err error) {
 	}
 	x.fed = true
 	for {
-		chunk, done, err := x.conn.NextBody()
+		chunk, done, err := x.nextOfRequest()
 		if err != nil {
 			return false, err
 		}
@@ -237,6 +239,55 @@ func (x *exchange) readHeldBody() (ready bool, err error) {
 		if x.stream.Local() != nil {
 			return false, nil
 		}
+	}
+}
+
+// next reads the next piece of a body for the filters. While one of them holds
+// what came before, it may let go of that at any time, from a tick: then there is
+// no piece, and the filters are to be called all the same.
+func (x *exchange) next(from *wire.Conn, pending **piece, holds func() bool, awake <-chan struct{}) (chunk []byte, done bool, err error) {
+	p := *pending
+	if p == nil {
+		if !holds() {
+			return from.NextBody()
+		}
+		p = &piece{came: make(chan struct{})}
+		*pending = p
+		go func() {
+			defer close(p.came)
+			p.chunk, p.done, p.err = from.NextBody()
+		}()
+	}
+	select {
+	case <-p.came:
+		*pending = nil
+		return p.chunk, p.done, p.err
+	case <-awake:
+		return nil, false, nil
+	}
+}
+
+func (x *exchange) nextOfRequest() ([]byte, bool, error) {
+	return x.next(x.conn, &x.requestPiece, x.stream.HoldsRequest, x.stream.RequestAwake())
+}
+
+func (x *exchange) nextOfResponse() ([]byte, bool, error) {
+	return x.next(x.engine, &x.responsePiece, x.stream.HoldsResponse, x.stream.ResponseAwake())
+}
+
+// piece is what a goroutine of next has read, or will have.
+type piece struct {
+	came  chan struct{}
+	chunk []byte
+	done  bool
+	err   error
+}
+
+// wait returns when the goroutine has ended, which the connection's Abort or
+// AbortRead makes it do. A nil piece is no goroutine.
+func (p *piece) wait() {
+	if p != nil {
+		<-p.came
 	}
 }
 
@@ -322,6 +373,10 @@ func (x *exchange) splice() bool {
 		return x.answerLocal()
 	}
 	x.status = x.response.Status
+	if statusOf(x.stream.ResponseFields(), x.status) != x.status {
+		x.stream.Refuse(502, "a filter changed the status of a connection that is being hijacked")
+		return x.answerLocal()
+	}
 	x.reply = wire.Response{
 		Status:  x.response.Status,
 		Reason:  x.response.Reason,
@@ -359,7 +414,7 @@ func (x *exchange) relayResponse() bool {
 	var first []byte
 	done, fed := !hasBody, false
 	for !ready && x.stream.Local() == nil {
-		chunk, end, err := x.engine.NextBody()
+		chunk, end, err := x.nextOfResponse()
 		if err != nil {
 			return x.upstreamFailed(fmt.Errorf("the engine's response ended early: %w", err))
 		}
@@ -398,14 +453,18 @@ func (x *exchange) relayResponse() bool {
 // relayChunk takes one piece of the response's body through the filters. What
 // they let go of is flushed at once when the engine has nothing more ready.
 func (x *exchange) relayChunk() (done bool, err error) {
-	if buffered, err := x.engine.BodyReady(); err != nil {
-		return false, err
-	} else if !buffered {
+	buffered := false
+	if x.responsePiece == nil {
+		if buffered, err = x.engine.BodyReady(); err != nil {
+			return false, err
+		}
+	}
+	if !buffered {
 		if err := x.conn.Flush(); err != nil {
 			return false, err
 		}
 	}
-	chunk, done, err := x.engine.NextBody()
+	chunk, done, err := x.nextOfResponse()
 	if err != nil {
 		return false, err
 	}
@@ -473,6 +532,7 @@ func (x *exchange) finishResponse(err error) bool {
 	}
 	if err != nil {
 		x.explain(err)
+		x.stopUpload()
 		x.conn.Abort()
 		return false
 	}
@@ -526,7 +586,7 @@ func (x *exchange) answerLocal() bool {
 		out := local.Body
 		ready := x.stream.ResponseHeaders(local.StatusText(), local.Fields, len(out) == 0, true)
 		if (!ready || x.stream.WantsResponseBody()) && x.stream.Local() == nil {
-			out, ready = x.stream.ResponseBody(out, true)
+			out, ready = x.feed(x.stream.ResponseBody, out, true)
 		}
 		if !ready {
 			continue // a filter on the way put another in its place

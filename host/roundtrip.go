@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -113,8 +114,21 @@ func (x *exchange) watchClient() {
 	engine := x.engine
 	x.conn.Watch(watchAfter, until, func() {
 		x.vanished.Store(true)
+		x.stream.Cancel()
 		engine.Abort()
 	})
+}
+
+// Hold implements chain.Holder.
+func (x *exchange) Hold(s *chain.Stream) (release func()) {
+	if x.requestPiece != nil {
+		return func() {} // somebody does read from the client
+	}
+	x.conn.Watch(watchAfter, wire.PeerGone, func() {
+		x.vanished.Store(true)
+		s.Cancel()
+	})
+	return x.conn.Unwatch
 }
 
 // watchAfter is how long the engine may be silent before the client is watched.
@@ -137,6 +151,11 @@ func (x *exchange) abandon() {
 		return
 	}
 	x.engine.Abort()
+	x.responsePiece.wait()
+	x.responsePiece = nil
+	if x.upload != nil && !x.upload.finished() {
+		x.conn.AbortRead() // the upload may be waiting for a client that waits for us
+	}
 	x.waitUpload()
 	x.conn.Unwatch()
 	x.client.engine.Store(nil)
@@ -150,7 +169,7 @@ func (x *exchange) release() {
 	if x.engine == nil {
 		return
 	}
-	if x.hijacked || !x.engine.Reusable() {
+	if x.hijacked || x.responsePiece != nil || !x.engine.Reusable() {
 		x.abandon()
 		return
 	}
@@ -205,15 +224,17 @@ func (u *upload) finished() bool {
 func (x *exchange) startUpload() {
 	u := &upload{done: make(chan struct{})}
 	x.upload = u
+	engine := x.engine
 	go func() {
 		defer close(u.done)
+		defer x.survive()
 		var err error
 		if !x.fed {
 			var n int64
-			n, err = wire.CopyBody(x.engine, x.conn, true)
+			n, err = wire.CopyBody(engine, x.conn, true)
 			u.in.Add(n)
 		} else {
-			err = x.uploadThroughFilters(u)
+			err = x.uploadThroughFilters(u, engine)
 		}
 		if err == nil {
 			u.complete = true
@@ -227,54 +248,67 @@ func (x *exchange) startUpload() {
 		if !errors.Is(err, errAnswered) {
 			u.clientErr = err
 		}
-		x.engine.Abort() // wakes the reader of the answer
+		engine.Abort() // wakes the reader of the answer
 	}()
 }
 
 // errAnswered ends an upload that a filter answered.
 var errAnswered = errors.New("answered by a filter")
 
-func (x *exchange) uploadThroughFilters(u *upload) error {
+func (x *exchange) uploadThroughFilters(u *upload, engine *wire.Conn) error {
 	for done := false; !done; {
-		ready, err := x.conn.BodyReady()
+		ready, err := true, error(nil)
+		if x.requestPiece == nil {
+			ready, err = x.conn.BodyReady()
+		}
 		if err != nil {
 			return err
 		}
 		if !ready {
-			if err := x.engine.Flush(); err != nil {
+			if err := engine.Flush(); err != nil {
 				return err
 			}
 		}
 		var chunk []byte
-		if chunk, done, err = x.conn.NextBody(); err != nil {
+		if chunk, done, err = x.nextOfRequest(); err != nil {
 			return err
 		}
 		u.in.Add(int64(len(chunk)))
 		out, _ := x.feed(x.stream.RequestBody, chunk, done)
-		if x.stream.Local() != nil {
+		if x.stream.Local() != nil || x.stream.RequestStopped() {
 			return errAnswered
 		}
-		if _, err := x.engine.WriteBody(out); err != nil {
+		if _, err := engine.WriteBody(out); err != nil {
 			return err
 		}
+		if x.requestPiece != nil {
+			// Another goroutine reads: what was let go of must not wait for it.
+			if err := engine.Flush(); err != nil {
+				return err
+			}
+		}
 	}
-	if err := x.engine.FinishBody(nil); err != nil {
+	if err := engine.FinishBody(nil); err != nil {
 		return err
 	}
-	return x.engine.Flush()
+	return engine.Flush()
 }
 
 // stopUpload ends an upload that nobody waits for any more: the answer is there.
 func (x *exchange) stopUpload() {
-	if x.upload == nil || x.upload.finished() {
-		x.waitUpload()
-		return
-	}
-	x.conn.AbortRead()
-	if x.engine != nil {
-		x.engine.Abort()
+	if x.upload != nil && !x.upload.finished() {
+		x.conn.AbortRead()
+		if x.engine != nil {
+			x.engine.Abort()
+		}
+		x.stream.StopRequest() // a filter may hold it
 	}
 	x.waitUpload()
+	if x.requestPiece != nil {
+		x.conn.AbortRead()
+		x.requestPiece.wait()
+		x.requestPiece = nil
+	}
 }
 
 func (x *exchange) waitUpload() {
@@ -285,7 +319,8 @@ func (x *exchange) waitUpload() {
 
 // done is the end of the stream.
 func (x *exchange) done() {
-	x.waitUpload()
+	x.stopUpload()
+	x.responsePiece.wait() // release has closed the engine's connection
 	x.conn.Unwatch()
 	outcome := x.stream.Outcome()
 	x.stream.Close()

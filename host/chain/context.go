@@ -69,8 +69,8 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 	if f.stage == plugin.ResponseBody && s.response.sent {
 		// The head is out: what is left of the response is cut, which the
 		// client must be able to tell from its end.
-		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + string(r.Body)}
-		s.local = &Local{Status: int(r.StatusCode), Abort: true, from: -1}
+		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + clip(string(r.Body))}
+		s.answer(&Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1})
 		return abi.StatusOK
 	}
 	return s.filterAnswer(f, r)

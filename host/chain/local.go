@@ -17,6 +17,8 @@ type Local struct {
 	// Abort cuts the connection instead: a filter closed the stream.
 	Abort bool
 
+	by *filterStream // whose local response it is; nil for the gateway's own
+
 	// from is the filter whose response stages it passes first; -1 for none.
 	from int
 }
@@ -41,6 +43,9 @@ func (s *Stream) BeginLocal() *Local {
 	s.local = nil
 	if l != nil {
 		d := &s.response
+		if s.answers++; s.answers > len(s.filters)+1 {
+			l.from = -1 // each filter was asked: nothing can go round for ever
+		}
 		d.first, d.next, d.sent = l.from, l.from, false
 		for i := range s.filters {
 			f := &s.filters[i]
@@ -58,6 +63,9 @@ func (s *Stream) Refuse(status int, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gatewayAnswer(VerdictDeny, nil, status, "sluice: "+message, message)
+	if len(s.response.fields.Pairs()) > 0 {
+		s.local.from = -1 // the filters have had their say on the response
+	}
 }
 
 // answerFrom is where the response stages of a local response begin that f has
@@ -73,13 +81,31 @@ func (f *filterStream) answerFrom() int {
 // filter that is the cause, or nil.
 func (s *Stream) gatewayAnswer(verdict Verdict, f *filterStream, status int, message, reason string) {
 	l := &Local{Status: status, Abort: s.aborted, from: len(s.filters) - 1}
-	s.outcome = Outcome{Verdict: verdict, Reason: reason}
+	s.outcome = Outcome{Verdict: verdict, Reason: clip(reason)}
 	if f != nil {
 		s.outcome.Filter = f.name()
 		l.from = f.index - 1 // it has failed or was told no: it is not asked about that
 	}
 	l.json(message, s.info.RequestID)
+	s.answer(l)
+}
+
+// answer makes l the end of the stream, and wakes the other direction if a filter
+// holds it.
+func (s *Stream) answer(l *Local) {
 	s.local = l
+	wake(s.request.wake)
+	wake(s.response.wake)
+}
+
+// maxReason is how much of a reason goes into the log.
+const maxReason = 512
+
+func clip(reason string) string {
+	if len(reason) > maxReason {
+		return reason[:maxReason] + "…"
+	}
+	return reason
 }
 
 // filterAnswer ends the stream with a filter's local response.
@@ -90,7 +116,10 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 	if abi.CheckFields(r.Headers) != "" {
 		return abi.StatusBadArgument
 	}
-	l := &Local{Status: int(r.StatusCode), Body: append([]byte(nil), r.Body...), from: f.answerFrom()}
+	if len(r.Body) > s.chain.BodyLimit {
+		return abi.StatusBadArgument
+	}
+	l := &Local{Status: int(r.StatusCode), Body: append([]byte(nil), r.Body...), from: f.answerFrom(), by: f}
 	typed := false
 	for _, p := range r.Headers {
 		if len(p.Key) > 0 && p.Key[0] == ':' {
@@ -105,7 +134,7 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 	}
 	s.outcome = Outcome{Verdict: VerdictAllow, Filter: f.name(), Reason: "answered by the filter"}
 	if l.Status >= 400 {
-		s.outcome.Verdict, s.outcome.Reason = VerdictDeny, reason
+		s.outcome.Verdict, s.outcome.Reason = VerdictDeny, clip(reason)
 		if !typed {
 			// A refusal in plain words, as proxy-wasm filters give it, becomes
 			// what Docker's clients print.
@@ -115,7 +144,7 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 			l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
 		}
 	}
-	s.local = l
+	s.answer(l)
 	return abi.StatusOK
 }
 

@@ -54,6 +54,7 @@ const (
 	skipRequestBody  = "sluice\x00request_body"
 	skipResponseBody = "sluice\x00response_body"
 
+	// What the filters of one stream may keep in its properties, together.
 	maxValues     = 256
 	maxValueBytes = 64 << 10
 )
@@ -79,8 +80,8 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 	if value, ok := s.info.Connection[path]; ok {
 		return []byte(value), abi.StatusOK
 	}
-	value, ok := s.values[path]
-	return found(value, ok)
+	kept, ok := s.values[path]
+	return found(kept.data, ok)
 }
 
 func found(value []byte, ok bool) ([]byte, abi.Status) {
@@ -96,28 +97,37 @@ func header(m *abi.HeaderMap, name string) ([]byte, abi.Status) {
 }
 
 // SetProperty implements hostcall.Context: what a filter sets is seen by all
-// filters of the chain for the life of the stream. It never changes an
-// attribute, which is looked up first.
-func (f *filterStream) SetProperty(path string, value []byte) abi.Status {
+// filters of the chain for the life of the stream, and is changed by that filter
+// only. It never changes an attribute, which is looked up first.
+func (f *filterStream) SetProperty(path string, data []byte) abi.Status {
 	if f.stage == 0 || f.stage == plugin.Log {
 		return abi.StatusBadArgument
 	}
 	switch path {
 	case skipRequestBody:
-		f.setSkip(plugin.RequestBody, value)
+		f.setSkip(plugin.RequestBody, data)
 		return abi.StatusOK
 	case skipResponseBody:
-		f.setSkip(plugin.ResponseBody, value)
+		f.setSkip(plugin.ResponseBody, data)
 		return abi.StatusOK
 	}
 	s := f.stream
-	if _, known := s.values[path]; !known && len(s.values) >= maxValues || len(path)+len(value) > maxValueBytes {
+	old, known := s.values[path]
+	size := s.size - len(old.data) + len(data)
+	if !known {
+		size += len(path)
+	}
+	switch {
+	case known && old.by != f: // what one filter says, another cannot unsay
+		return abi.StatusBadArgument
+	case !known && len(s.values) >= maxValues, size > maxValueBytes:
 		return abi.StatusBadArgument
 	}
 	if s.values == nil {
-		s.values = make(map[string][]byte)
+		s.values = make(map[string]value)
 	}
-	s.values[path] = append([]byte(nil), value...)
+	s.values[path] = value{data: append([]byte(nil), data...), by: f}
+	s.size = size
 	return abi.StatusOK
 }
 

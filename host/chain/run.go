@@ -2,8 +2,8 @@ package chain
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -16,7 +16,7 @@ import (
 // has not reached yet get it first. It returns what the last filter let go of,
 // and false when something is held back or s.local is set.
 func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out []byte, ready bool) {
-	if s.local != nil && d == &s.request {
+	if d == &s.request && (s.local != nil || s.noRequest.Load()) {
 		return nil, false // answered meanwhile, by the other direction
 	}
 	for i := d.first; i != d.end; i += d.step {
@@ -34,7 +34,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 				return nil, false
 			}
 		}
-		if !isBody || !f.wants(d.body) || len(data) == 0 && !endOfStream {
+		if !isBody || !f.wants(d.body) || len(data) == 0 && !endOfStream && !f.released(d) {
 			continue
 		}
 		if data, ready = s.canonical(d, f, data); !ready {
@@ -44,13 +44,8 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 			return nil, false
 		}
 	}
-	if data, ready = s.canonical(d, nil, data); !ready {
-		return nil, false
-	}
-	if !d.sent && d.fields.Modified() {
-		// What goes on the wire must not be able to end a line or a head.
-		if bad := abi.CheckFields(d.fields.Pairs()); bad != "" {
-			s.gatewayAnswer(VerdictFail, nil, 500, fmt.Sprintf("a filter made the %s invalid: %s", d.name(), bad), bad)
+	if isBody {
+		if data, ready = s.canonical(d, nil, data); !ready {
 			return nil, false
 		}
 	}
@@ -74,7 +69,7 @@ func (s *Stream) canonical(d *direction, next *filterStream, data []byte) ([]byt
 		}
 		message := "a filter rewrote the request's body into one that cannot be forwarded: " + err.Error()
 		s.gatewayAnswer(VerdictFail, nil, 500, message, err.Error())
-		s.local.from = last - 1
+		s.local.from = last - 1 // those that had a part in it
 		return nil, false
 	}
 	return data, true
@@ -98,26 +93,28 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 		f.answered = true
 	}
 	way := f.way(d)
+	before := s.snapshot(d, f)
 	f.resumed[way].Store(false)
 	action, err := s.callHeaders(d, f, endOfStream)
-	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && !errors.Is(err, context.Canceled) {
+	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && s.ctx.Err() == nil {
 		// Once more, on an instance that has not seen this request.
+		s.restore(d, f, before)
 		f.state = notReached
 		if !s.enlist(f) {
 			return f.state == bypassed
 		}
 		action, err = s.callHeaders(d, f, endOfStream)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
+		s.restore(d, f, before)
 		return s.fail(f, err)
-	}
-	if s.stopped(d, f) {
+	case s.stopped(d, f):
+		return false
+	case holdsHead(action) && !s.await(d, f):
 		return false
 	}
-	if holdsHead(action) && !s.await(d, f) {
-		return false
-	}
-	return s.reclassify(d, f)
+	return s.settle(d, f)
 }
 
 func (s *Stream) callHeaders(d *direction, f *filterStream, endOfStream bool) (abi.Action, error) {
@@ -151,9 +148,15 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	held := &f.bodies[way]
 	b := &held.buffer
 	var prefix []byte // held so far, and set free by continue_stream since
-	if len(b.Bytes) > 0 && f.resumed[way].Swap(false) {
+	if f.released(d) {
+		f.resumed[way].Store(false)
 		prefix = append(prefix, b.Bytes...)
+		s.rewritten = s.rewritten || b.Modified()
 		b.Reset(nil)
+		held.own = false
+		if len(data) == 0 && !endOfStream {
+			return prefix, true
+		}
 	}
 	if lent := len(b.Bytes) == 0; lent {
 		// The caller's chunk: capped, so that a guest that makes it longer
@@ -166,6 +169,10 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if len(b.Bytes) > s.chain.BodyLimit {
 		return nil, s.tooLarge(d, f)
 	}
+	before := s.snapshot(d, f)
+	if f.filter.OnFailure == Allow {
+		before.body = append(before.body, b.Bytes...)
+	}
 	f.resumed[way].Store(false)
 	var action abi.Action
 	var err error
@@ -177,9 +184,12 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	}
 	switch {
 	case err != nil:
+		s.restore(d, f, before)
 		if !s.fail(f, err) {
 			return nil, false
 		}
+		b.Reset(before.body)
+		held.own = false
 	case s.stopped(d, f):
 		return nil, false
 	case action == abi.ActionContinue:
@@ -195,7 +205,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		if len(prefix) == 0 {
 			return nil, false
 		}
-		return prefix, true
+		return prefix, s.settle(d, f)
 	}
 	out := b.Bytes
 	if held.own {
@@ -207,10 +217,40 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if len(prefix) > 0 {
 		out = append(prefix, out...)
 	}
-	if !d.sent && !s.reclassify(d, f) {
-		return nil, false
+	return out, s.settle(d, f)
+}
+
+// released tells whether the filter holds a part of the body that
+// continue_stream has set free since.
+func (f *filterStream) released(d *direction) bool {
+	way := f.way(d)
+	return len(f.bodies[way].buffer.Bytes) > 0 && f.resumed[way].Load()
+}
+
+// saved is a message's head before a callback.
+type saved struct {
+	fields []abi.Pair
+	body   []byte
+}
+
+// snapshot keeps what a callback may change, where the filter's policy goes on
+// after a failure: what a crashed filter has left half done is nobody's decision.
+func (s *Stream) snapshot(d *direction, f *filterStream) saved {
+	if f.filter.OnFailure == Deny || d.sent {
+		return saved{}
 	}
-	return out, true
+	return saved{fields: append([]abi.Pair(nil), d.fields.Pairs()...)}
+}
+
+// restore takes back what a crashed callback has done.
+func (s *Stream) restore(d *direction, f *filterStream, before saved) {
+	if s.local != nil && s.local.by == f {
+		s.local = nil
+		s.outcome = Outcome{}
+	}
+	if before.fields != nil {
+		d.fields.SetPairs(before.fields)
+	}
 }
 
 // tooLarge refuses a body that one filter wants to see whole, or a chunk that it
@@ -238,12 +278,22 @@ func (s *Stream) await(d *direction, f *filterStream) bool {
 	way := f.way(d)
 	timer := time.NewTimer(s.chain.PauseLimit)
 	defer timer.Stop()
+	if d.step > 0 && s.info.Holder != nil {
+		// Nobody reads from the client meanwhile: it has to be watched.
+		defer s.info.Holder.Hold(s)()
+	}
 	for {
-		if f.closed.Load() {
+		switch {
+		case f.closed.Load():
 			s.abort(f)
 			return false
-		}
-		if f.resumed[way].Swap(false) {
+		case s.local != nil, d.step > 0 && s.noRequest.Load():
+			return false // answered, from the other direction
+		case s.cancelled.Load():
+			s.aborted = true
+			s.gatewayAnswer(VerdictFail, f, 502, "the client went away", "the client went away while the filter held its stream")
+			return false
+		case f.resumed[way].Swap(false):
 			return true
 		}
 		s.mu.Unlock()
@@ -259,42 +309,109 @@ func (s *Stream) await(d *direction, f *filterStream) bool {
 		if err != nil {
 			return s.fail(f, err)
 		}
-		if s.local != nil {
+	}
+}
+
+// settle looks at what a callback has made of a head that has not gone out yet:
+// whether it can be sent at all, and what it asks for now. False means that it
+// became unacceptable, and that s.local is set.
+func (s *Stream) settle(d *direction, f *filterStream) bool {
+	if d.sent || !d.fields.Modified() {
+		return true
+	}
+	pairs := d.fields.Pairs()
+	bad := abi.CheckFields(pairs)
+	if bad == "" {
+		bad = checkPseudo(pairs, d.pseudo)
+	}
+	if bad != "" {
+		s.refuseRewrite(d, f, bad)
+		return false
+	}
+	if d.step < 0 {
+		status, _ := d.fields.Get(":status")
+		if status != d.status && !finalStatus(status) {
+			s.refuseRewrite(d, f, fmt.Sprintf("%q is no status of a response", status))
 			return false
 		}
+		return true
 	}
+	return s.reclassify(d, f)
+}
+
+// requestPseudo and responsePseudo are the pseudo-headers, each of which is there
+// exactly once: of two, one filter might believe the first and another the last.
+var (
+	requestPseudo  = []string{":method", ":path", ":authority", ":scheme"}
+	responsePseudo = []string{":status"}
+)
+
+func checkPseudo(pairs []abi.Pair, names []string) string {
+	found := 0
+	for i := range pairs {
+		key := pairs[i].Key
+		if key[0] != ':' {
+			continue
+		}
+		known := false
+		for n, name := range names {
+			if abi.EqualFold(key, name) {
+				if found&(1<<n) != 0 {
+					return "there are two " + name
+				}
+				found |= 1 << n
+				known = true
+			}
+		}
+		if !known {
+			return fmt.Sprintf("%q is no pseudo-header of this message", key)
+		}
+	}
+	for n, name := range names {
+		if found&(1<<n) == 0 {
+			return name + " is missing"
+		}
+	}
+	return ""
+}
+
+// finalStatus tells whether a response can have the status.
+func finalStatus(s string) bool {
+	return len(s) == 3 && s[0] >= '2' && s[0] <= '5' && s[1] >= '0' && s[1] <= '9' && s[2] >= '0' && s[2] <= '9'
 }
 
 // reclassify brings the stream's idea of the request up to date with what the
 // filter made of it, so that the filters behind it, and the engine, judge what
 // is really asked. False means that the request became unacceptable.
 func (s *Stream) reclassify(d *direction, f *filterStream) bool {
-	if d.step < 0 || !d.fields.Modified() {
-		return true
-	}
 	if !s.replan(f, &s.call) {
 		return false
 	}
 	method, _ := d.fields.Get(":method")
 	target, _ := d.fields.Get(":path")
-	if method == s.method && target == s.call.Target() {
+	authority, _ := d.fields.Get(":authority")
+	switch {
+	case !token(method):
+		return s.refuseRewrite(d, f, fmt.Sprintf(":method is %q", method))
+	case !host(authority):
+		return s.refuseRewrite(d, f, fmt.Sprintf(":authority is %q", authority))
+	case target == "" || target[0] != '/':
+		return s.refuseRewrite(d, f, fmt.Sprintf(":path is %q", target))
+	case method == s.method && target == s.call.Target():
 		return true
-	}
-	if method == "" || target == "" || target[0] != '/' {
-		return s.refuseRewrite(f, "it removed :method or :path")
 	}
 	call, err := dockerapi.Classify(method, target)
 	if err != nil {
-		return s.refuseRewrite(f, err.Error())
+		return s.refuseRewrite(&s.request, f, err.Error())
 	}
 	if err := dockerapi.CheckVersion(&call, s.chain.MinAPIVersion); err != nil {
-		return s.refuseRewrite(f, err.Error())
+		return s.refuseRewrite(&s.request, f, err.Error())
 	}
 	if call.Transport != s.call.Transport {
 		// The connection's shape was settled with the client's request: an
 		// upgrade cannot come out of, or become, a plain call.
 		if call.Transport == dockerapi.Hijack || s.call.Transport == dockerapi.Hijack {
-			return s.refuseRewrite(f, fmt.Sprintf("%s cannot be rewritten to %s", s.call.Operation, call.Operation))
+			return s.refuseRewrite(&s.request, f, fmt.Sprintf("%s cannot be rewritten to %s", s.call.Operation, call.Operation))
 		}
 	}
 	if !s.replan(f, &call) {
@@ -304,7 +421,9 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 		s.rewritten = true // the engine reads the body differently now
 	}
 	s.method, s.call = method, call
-	d.fields.Replace(":path", call.Target())
+	if target != call.Target() {
+		d.fields.Replace(":path", call.Target())
+	}
 	return true
 }
 
@@ -317,18 +436,36 @@ func (s *Stream) replan(f *filterStream, call *dockerapi.Call) bool {
 	plan, err := dockerapi.PlanBody(call, s.request.fields.Values("content-type"), s.request.fields.Values("content-encoding"))
 	switch {
 	case err != nil:
-		return s.refuseRewrite(f, err.Error())
+		return s.refuseRewrite(&s.request, f, err.Error())
 	case plan == dockerapi.BodyCanonical && s.plan == dockerapi.BodyPass:
-		return s.refuseRewrite(f, fmt.Sprintf("the body of %s was not read as that of %s", s.call.Operation, call.Operation))
+		return s.refuseRewrite(&s.request, f, fmt.Sprintf("the body of %s was not read as that of %s", s.call.Operation, call.Operation))
 	}
 	s.plan = plan
 	return true
 }
 
-func (s *Stream) refuseRewrite(f *filterStream, why string) bool {
-	s.gatewayAnswer(VerdictFail, f, 500,
-		fmt.Sprintf("filter %q rewrote the request into one that cannot be forwarded: %s", f.name(), why), why)
+func (s *Stream) refuseRewrite(d *direction, f *filterStream, why string) bool {
+	status := 500
+	if d.step < 0 {
+		status = 502
+	}
+	s.gatewayAnswer(VerdictFail, f, status,
+		fmt.Sprintf("filter %q rewrote the %s into one that cannot be forwarded: %s", f.name(), d.name(), why), why)
 	return false
+}
+
+// token tells whether s can be a method.
+func token(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", c)
+	})
+}
+
+// host tells whether s can be the value of a Host field, which may be empty.
+func host(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"#/<>?@\\^`{|}", c)
+	})
 }
 
 // fail applies the filter's policy after it could not answer. True means that

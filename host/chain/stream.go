@@ -23,6 +23,16 @@ type Info struct {
 	// Connection holds the properties of the client's connection, by their
 	// NUL-separated path: source.address, listener.address, peer.uid, ….
 	Connection map[string]string
+	// Holder, where it is set, is told when a filter holds the request.
+	Holder Holder
+}
+
+// A Holder watches over a client that nobody reads from.
+type Holder interface {
+	// Hold is called when a filter begins to hold the request; it calls
+	// Stream.Cancel if the client goes away. What it returns is called when the
+	// filter lets go.
+	Hold(*Stream) (release func())
 }
 
 // Verdict is how a stream was decided.
@@ -77,10 +87,21 @@ type Stream struct {
 	request   direction
 	response  direction
 	filters   []filterStream
-	values    map[string][]byte // set_property, shared down the chain
+	values    map[string]value // set_property, shared down the chain
+	size      int              // of all values
 	local     *Local
 	outcome   Outcome
 	aborted   bool // close_stream: to be cut without an answer
+	answers   int  // local responses so far
+
+	cancelled atomic.Bool // the client is gone
+	noRequest atomic.Bool // the rest of the request is wanted by nobody
+}
+
+// value is a property that a filter has set. Only that filter can change it.
+type value struct {
+	data []byte
+	by   *filterStream
 }
 
 // direction is one half of a stream.
@@ -88,10 +109,12 @@ type direction struct {
 	body    plugin.Stages // the body stage of this direction
 	headers plugin.Stages
 	fields  abi.HeaderMap
-	first   int // where the direction begins
-	next    int // the filter whose header stage comes next
-	end     int // one past the last filter, in the direction of step
-	step    int // 1 for requests, -1 for responses
+	pseudo  []string // its pseudo-headers
+	status  string   // of a response, as it came
+	first   int      // where the direction begins
+	next    int      // the filter whose header stage comes next
+	end     int      // one past the last filter, in the direction of step
+	step    int      // 1 for requests, -1 for responses
 	// hold keeps the head back until the body's first byte is let go.
 	hold bool
 	// ended is set when the head came with the end of the stream: no body.
@@ -158,12 +181,12 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 	s.method, s.call, s.plan = info.Method, info.Call, info.Plan
 	n := len(c.Filters)
 	s.request = direction{
-		headers: plugin.RequestHeaders, body: plugin.RequestBody,
+		headers: plugin.RequestHeaders, body: plugin.RequestBody, pseudo: requestPseudo,
 		fields: s.request.fields, wake: s.request.wake,
 		first: 0, next: 0, end: n, step: 1, hold: true, limit: 413,
 	}
 	s.response = direction{
-		headers: plugin.ResponseHeaders, body: plugin.ResponseBody,
+		headers: plugin.ResponseHeaders, body: plugin.ResponseBody, pseudo: responsePseudo,
 		fields: s.response.fields, wake: s.response.wake,
 		first: n - 1, next: n - 1, end: -1, step: -1, limit: 502,
 	}
@@ -189,14 +212,23 @@ func (s *Stream) Close() {
 		pending = f.guest.Done() || pending
 	}
 	if pending {
-		return // still referred to by a guest; left to the garbage collector
+		// Still referred to by a guest, and left to the garbage collector: but
+		// not with bodies that nobody can see any more.
+		for i := range s.filters {
+			s.filters[i].bodies = [2]heldBody{}
+		}
+		s.values = nil
+		return
 	}
 	for i := range s.filters {
 		s.filters[i].reset()
 	}
 	clear(s.values)
+	s.size = 0
+	s.cancelled.Store(false)
+	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
-	s.outcome, s.aborted, s.rewritten = Outcome{}, false, false
+	s.outcome, s.aborted, s.rewritten, s.answers = Outcome{}, false, false, 0
 	drain(s.request.wake)
 	drain(s.response.wake)
 	s.chain.pool.Put(s)
@@ -224,6 +256,49 @@ func drain(wake chan struct{}) {
 	case <-wake:
 	default:
 	}
+}
+
+// Cancel ends what filters hold: the client went away. It may be called from any
+// goroutine.
+func (s *Stream) Cancel() {
+	s.cancelled.Store(true)
+	wake(s.request.wake)
+	wake(s.response.wake)
+}
+
+// StopRequest ends what filters hold of the request: it was answered. It may be
+// called from any goroutine.
+func (s *Stream) StopRequest() {
+	s.noRequest.Store(true)
+	wake(s.request.wake)
+}
+
+// RequestStopped tells whether StopRequest was called.
+func (s *Stream) RequestStopped() bool { return s.noRequest.Load() }
+
+// RequestAwake tells that a guest has let go, from outside of a callback, of a part of
+// the body: RequestBody or ResponseBody is to be called with no more data, to
+// get it. It is signalled in vain now and then.
+func (s *Stream) RequestAwake() <-chan struct{} { return s.request.wake }
+
+// ResponseAwake is RequestAwake for the response.
+func (s *Stream) ResponseAwake() <-chan struct{} { return s.response.wake }
+
+// HoldsRequest tells whether a filter holds a part of the request's body.
+func (s *Stream) HoldsRequest() bool { return s.holds(0) }
+
+// HoldsResponse tells whether a filter holds a part of the response's body.
+func (s *Stream) HoldsResponse() bool { return s.holds(1) }
+
+func (s *Stream) holds(way int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.filters {
+		if len(s.filters[i].bodies[way].buffer.Bytes) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Call is the request's classification as the filters left it.
@@ -279,11 +354,6 @@ func (s *Stream) RequestBody(chunk []byte, endOfStream bool) (out []byte, ready 
 	return s.run(&s.request, chunk, endOfStream, true)
 }
 
-// WantsRequestBody tells whether any filter is to see the request's body. When
-// none is, the handler may pass it by the chain. It may be asked once the head
-// is ready.
-func (s *Stream) WantsRequestBody() bool { return s.wantsBody(&s.request) }
-
 // ResponseHeaders takes the response's head through the filters. fields are
 // copied. hold keeps the head back until the first byte of the body, so that
 // filters may change it while they read the body; it must be false where the
@@ -293,7 +363,7 @@ func (s *Stream) ResponseHeaders(status string, fields []abi.Pair, endOfStream, 
 	defer s.mu.Unlock()
 	d := &s.response
 	d.fields.Reset(append(append(d.fields.Pairs()[:0], abi.Pair{Key: ":status", Value: status}), fields...))
-	d.hold, d.ended, d.sent = hold, endOfStream, false
+	d.hold, d.ended, d.sent, d.status = hold, endOfStream, false, status
 	_, ready = s.run(d, nil, endOfStream, false)
 	return ready
 }
@@ -307,11 +377,10 @@ func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready
 }
 
 // WantsResponseBody tells whether any filter is to see the response's body.
-func (s *Stream) WantsResponseBody() bool { return s.wantsBody(&s.response) }
-
-func (s *Stream) wantsBody(d *direction) bool {
+func (s *Stream) WantsResponseBody() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	d := &s.response
 	for i := d.first; i != d.end && !d.ended; i += d.step {
 		if s.filters[i].wants(d.body) {
 			return true
