@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e_test
 
 import (
@@ -6,20 +8,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A sandbox is a real Docker Engine that belongs to one test: what the corpus does to it, privileged containers, pruning, swarms, it must
-// not do to an engine that others use. It has no network, and what is in it at the beginning of each case is what testdata/bypass/README.md
+// not do to an engine that others use. Its network is a loopback interface of its own, and what is in it at the beginning of each case is what testdata/bypass/README.md
 // says.
 type sandbox struct {
 	testing.TB
@@ -48,12 +52,12 @@ func startSandbox(t *testing.T) *sandbox {
 	socket := filepath.Join(dir, "s")
 	s := &sandbox{TB: t, address: "unix://" + socket, client: client(socket)}
 	var log logBuffer
-	// Without bridge and rules of its own it does not touch the machine's network. The registries that the cases name do not answer.
+	// It has a network namespace to itself: without a bridge it would remove docker0, which may be another engine's.
 	process := exec.Command("dockerd", "--host", s.address, "--pidfile", filepath.Join(dir, "pid"), "--data-root", filepath.Join(dir, "data"),
 		"--exec-root", filepath.Join(dir, "exec"), "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "1", "--default-cgroupns-mode", "private", "--log-level", "error")
 	process.Stdout, process.Stderr = &log, &log
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the tests, which then stop it
-	if err := process.Start(); err != nil {
+	if err := startInOwnNetwork(process); err != nil {
 		t.Fatal(err)
 	}
 	exited := make(chan error, 1)
@@ -89,6 +93,36 @@ func startSandbox(t *testing.T) *sandbox {
 	s.load(source)
 	s.rebuild()
 	return s
+}
+
+// startInOwnNetwork starts a process in a network namespace that has a loopback interface and nothing else. A child gets the namespaces of
+// the thread that starts it.
+func startInOwnNetwork(process *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		// Never unlocked: the thread ends with this goroutine, so that nobody else gets into its namespace.
+		runtime.LockOSThread()
+		started <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("make a network namespace: %w", err)
+			}
+			socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = unix.Close(socket) }()
+			loopback, err := unix.NewIfreq("lo")
+			if err != nil {
+				return err
+			}
+			loopback.SetUint16(unix.IFF_UP)
+			if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, loopback); err != nil {
+				return fmt.Errorf("bring lo up: %w", err)
+			}
+			return process.Start()
+		}()
+	}()
+	return <-started
 }
 
 // load copies the image out of the engine at source.
@@ -227,15 +261,7 @@ func (s *sandbox) restore(swarm bool) {
 		s.rebuild()
 	}
 	if swarm && !s.swarm {
-		// A port of its own: others may manage swarms on this machine.
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			s.Fatal(err)
-		}
-		address := listener.Addr().String()
-		if err := listener.Close(); err != nil {
-			s.Fatal(err)
-		}
+		const address = "127.0.0.1:2377"
 		s.do("POST", "/swarm/init", map[string]any{"ListenAddr": address, "AdvertiseAddr": address}, nil, 200)
 		s.swarm = true
 		s.before = s.facts()
