@@ -59,7 +59,7 @@ func (c *client) handle() (keep bool) {
 	// Classify: what is asked, in the one spelling that filters and engine get.
 	x.info = chain.Info{
 		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
-		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Connection: c.facts,
+		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Connection: c.facts, Holder: x,
 	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -189,7 +190,7 @@ func (x *exchange) upstreamFailed(err error) bool {
 		return false
 	case local != nil:
 		return x.answerLocal() // the upload was stopped by a filter
-	case x.upload != nil && x.upload.clientErr != nil:
+	case x.upload != nil && x.upload.clientErr != nil && !errors.Is(x.upload.clientErr, os.ErrDeadlineExceeded): // not by AbortRead
 		return x.clientFailed(x.upload.clientErr)
 	}
 	x.problem = err.Error()
