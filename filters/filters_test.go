@@ -136,7 +136,7 @@ func send(tb testing.TB, c *chain.Chain, e exchange) string {
 		[]abi.Pair{{Key: "User-Agent", Value: "Docker-Client/28.2.2 (linux)"}, {Key: "Content-Type", Value: "application/json"}})
 	defer s.Close()
 	s.RequestHeaders(e.body == "")
-	if e.body != "" && s.Local() == nil && s.WantsRequestBody() {
+	if e.body != "" && s.Local() == nil {
 		s.RequestBody([]byte(e.body), true)
 	}
 	if s.Local() == nil {
