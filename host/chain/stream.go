@@ -217,7 +217,7 @@ func (s *Stream) Close() {
 		for i := range s.filters {
 			s.filters[i].bodies = [2]heldBody{}
 		}
-		s.values = nil
+		s.values, s.info.Holder, s.local = nil, nil, nil
 		return
 	}
 	for i := range s.filters {
