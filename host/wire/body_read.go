@@ -219,16 +219,20 @@ func (c *Conn) readTrailer(b []byte) (bool, error) {
 		c.r += 2
 		return true, nil
 	}
-	n := bytes.Index(b, crlfcrlf)
+	b = b[:min(len(b), maxTrailer)]
+	from := max(c.in.seen-3, 0)
+	n := bytes.Index(b[from:], crlfcrlf)
 	if n < 0 {
-		if len(b) > maxTrailer {
+		if len(b) == maxTrailer {
 			return false, &Error{Status: 431, Message: "trailers are larger than " + itoa(maxTrailer) + " bytes"}
 		}
-		if bareLineFeed(b, 0) {
+		if bareLineFeed(b, max(c.in.seen-1, 0)) {
 			return false, badRequest("trailer line does not end with CRLF")
 		}
+		c.in.seen = len(b)
 		return false, nil
 	}
+	n += from
 	lines := string(b[:n+2])
 	for lines != "" {
 		name, value, rest, err := readField(lines)

@@ -67,6 +67,7 @@ type inbound struct {
 	state   chunkState
 	left    int64  // bytes still to come, of the body or of the chunk
 	excess  int64  // bytes of chunk framing beyond what honest senders need
+	seen    int    // bytes of an incomplete trailer section that were looked through
 	view    []byte // decoded, not yet handed out; a part of rbuf
 	trailer []abi.Pair
 }

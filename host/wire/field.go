@@ -164,13 +164,14 @@ func parseLength(s string) (int64, bool) {
 	return n, true
 }
 
-// eachElement calls f with each non-empty element of a comma-separated list.
-func eachElement(list string, f func(string)) {
+// eachElement calls f with each non-empty element of a comma-separated list, until f is false, and reports whether it never was.
+func eachElement(list string, f func(string) bool) bool {
 	for list != "" {
 		var e string
 		e, list, _ = strings.Cut(list, ",")
-		if e = trimBlank(e); e != "" {
-			f(e)
+		if e = trimBlank(e); e != "" && !f(e) {
+			return false
 		}
 	}
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,10 @@ func bareLineFeed(b []byte, start int) bool {
 	return false
 }
 
+// maxNamed is how many fields Connection may name. Honest clients name none, or one or two of those that this package owns; each name is
+// compared with every field.
+const maxNamed = 32
+
 // framing is what the fields owned by this package say.
 type framing struct {
 	host      string
@@ -94,9 +99,7 @@ type framing struct {
 	upgrade   string
 	expect    string
 	expects   int
-	named     string // Connection's list, when it names fields
-
-	badTrailer bool
+	named     []string // the fields that Connection names
 }
 
 // readFields parses the lines after the first one and appends the ordinary fields to dst.
@@ -132,7 +135,9 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 			f.chunked = abi.EqualFold(value, "chunked")
 			f.encodings++
 		case fieldConnection:
-			f.readConnection(value)
+			if !f.readConnection(value) {
+				return dst, f, badRequest("Connection names more than %d fields", maxNamed)
+			}
 		case fieldUpgrade:
 			if f.upgrade != "" {
 				return dst, f, badRequest("more than one Upgrade field")
@@ -142,14 +147,12 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 			f.expect = value
 			f.expects++
 		case fieldTrailer:
-			if eachElement(value, func(name string) {
-				f.badTrailer = f.badTrailer || fieldOf(name) != other
-			}); f.badTrailer {
+			if !eachElement(value, func(name string) bool { return fieldOf(name) == other }) {
 				return dst, f, badRequest("Trailer announces %q", clip(value))
 			}
 		}
 	}
-	if f.named != "" {
+	if len(f.named) > 0 {
 		dst = dropNamed(dst, f.named)
 	}
 	return dst, f, f.check()
@@ -178,19 +181,21 @@ func readField(lines string) (name, value, rest string, err error) {
 	return name, value, lines[end+1:], nil
 }
 
-func (f *framing) readConnection(list string) {
-	eachElement(list, func(option string) {
+// readConnection reads one of the Connection fields. It is false as soon as all of them together name too many.
+func (f *framing) readConnection(list string) bool {
+	return eachElement(list, func(option string) bool {
 		switch {
 		case abi.EqualFold(option, "close"):
 			f.close = true
 		case abi.EqualFold(option, "keep-alive"):
 			f.keep = true
 		case abi.EqualFold(option, "upgrade"):
-		case f.named == "":
-			f.named = option
+		case len(f.named) == maxNamed:
+			return false
 		default:
-			f.named += "," + option
+			f.named = append(f.named, option)
 		}
+		return true
 	})
 }
 
@@ -210,15 +215,8 @@ func (f *framing) check() error {
 }
 
 // dropNamed removes the fields that Connection names: they were meant for this connection and not for the next.
-func dropNamed(fields []abi.Pair, named string) []abi.Pair {
-	eachElement(named, func(option string) {
-		kept := fields[:0]
-		for _, p := range fields {
-			if !abi.EqualFold(p.Key, option) {
-				kept = append(kept, p)
-			}
-		}
-		fields = kept
+func dropNamed(fields []abi.Pair, named []string) []abi.Pair {
+	return slices.DeleteFunc(fields, func(p abi.Pair) bool {
+		return slices.ContainsFunc(named, func(name string) bool { return abi.EqualFold(p.Key, name) })
 	})
-	return fields
 }
