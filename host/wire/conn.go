@@ -115,12 +115,12 @@ func (c *Conn) Reusable() bool {
 	return c.BodyDone() && c.out.done && !c.closing && c.werr == nil && open
 }
 
-// Unanswered reports whether not a byte came back since the last WriteRequest. A request that ended so, and can be repeated by its
-// nature, may be sent elsewhere.
+// Unanswered reports whether not a byte came back since the last WriteRequest, whatever became of it. A request that ended so, and
+// can be repeated by its nature, may be sent elsewhere.
 func (c *Conn) Unanswered() bool { return !c.news }
 
-// Unsent reports whether the network took not a byte of the last request that was begun: it may be sent elsewhere, whatever
-// it is.
+// Unsent reports whether the network took not a byte of the last message that was begun, or that could not be: a request may be sent
+// elsewhere then, whatever it is.
 func (c *Conn) Unsent() bool { return c.sent == 0 }
 
 // Hijack ends HTTP on this connection: from here on both directions are raw bytes, read with NextBody, ReadBody and CopyBody,

@@ -334,6 +334,31 @@ func TestRequestsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// The second request on a connection is refused before a byte of it was sent. Nobody may wait for its answer, whatever is known of the
+// first one.
+func TestRequestThatCannotBeWrittenWasNotSent(t *testing.T) {
+	for name, bad := range map[string]wire.Request{
+		"line":   {Method: "GET /", Target: "/"},
+		"header": {Method: "GET", Target: "/", Header: []abi.Pair{{Key: "a", Value: "\n"}}},
+	} {
+		s := &script{pieces: [][]byte{[]byte("HTTP/1.1 204 No Content\r\n\r\n"), []byte("HTTP/1.1 204 No Content\r\n\r\n")}}
+		c := wire.NewConn(s, wire.Options{})
+		exchange := func() error {
+			var r wire.Response
+			return errors.Join(c.WriteRequest(&wire.Request{Method: "GET", Target: "/"}), c.Flush(), c.ReadResponse(&r, "GET"))
+		}
+		if err := exchange(); err != nil || c.Unsent() || c.Unanswered() {
+			t.Fatalf("%s: first request: %v, unsent %v, unanswered %v", name, err, c.Unsent(), c.Unanswered())
+		}
+		if err := c.WriteRequest(&bad); err == nil || !c.Unsent() || !c.Unanswered() {
+			t.Errorf("%s: %v, unsent %v, unanswered %v; want both", name, err, c.Unsent(), c.Unanswered())
+		}
+		if err := exchange(); err != nil || !c.Reusable() {
+			t.Errorf("%s: the connection is of no use any more: %v", name, err)
+		}
+	}
+}
+
 func TestWrittenRequest(t *testing.T) {
 	s := &script{}
 	c := wire.NewConn(s, wire.Options{})

@@ -72,6 +72,7 @@ func (c *Conn) parseResponse(r *Response, head, method string) error {
 // status the final response is still to come, and 101 is written without a field that was not given. What the protocol does
 // not allow in a head is an *[Error], and nothing was written.
 func (c *Conn) WriteResponse(r *Response) error {
+	c.sent = 0 // also of a response that is refused here; c.news is the reading half's, which may be running
 	if c.out.done {
 		return ErrOutOfOrder
 	}

@@ -318,8 +318,12 @@ func TestResponsesThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		var e *wire.Error
-		if err := c.WriteResponse(&r); !errors.As(err, &e) {
-			t.Errorf("%s: got %v; want an *Error", name, err)
+		if err := errors.Join(c.WriteResponse(&wire.Response{Status: 103}), c.Flush()); err != nil || c.Unsent() {
+			t.Fatalf("%s: a head before it: %v, unsent %v", name, err, c.Unsent())
+		}
+		s.wrote = nil
+		if err := c.WriteResponse(&r); !errors.As(err, &e) || !c.Unsent() {
+			t.Errorf("%s: got %v, unsent %v; want an *Error and nothing sent", name, err, c.Unsent())
 		}
 		// The handler's answer to that still goes out.
 		if err := errors.Join(c.WriteResponse(&wire.Response{Status: 500}), c.Flush()); err != nil || !strings.HasPrefix(string(s.wrote), "HTTP/1.1 500 ") {
