@@ -211,7 +211,7 @@ func (r *Request) apply(f *framing) error {
 // WriteRequest begins a request: r's Method, Target, Host, Header, Body, Close, Upgrade and Expect100. The head waits for the
 // body or for Flush. Its body is then written with WriteBody and ended with FinishBody, also when there is none. What the
 // protocol does not allow in a head is an *[Error], and nothing was written: [Conn.Unsent] and [Conn.Unanswered] hold, and the
-connection can be used on.
+// connection can be used on.
 func (c *Conn) WriteRequest(r *Request) error {
 	c.sent, c.news = 0, false // also of a request that is refused here, and so never sent
 	if !c.out.done || !c.in.done || c.closing {
