@@ -82,8 +82,8 @@ func (p *Pool) Get(ctx context.Context) (c *wire.Conn, reused bool, err error) {
 		if !ok {
 			break
 		}
-		// The engine may have been restarted since.
-		if p.network == "unix" && time.Since(rested.since) < freshly || !rested.conn.Stale() {
+		// The engine may have been restarted since, or the connection aborted by somebody who still knew it from its last use.
+		if rested.conn.Reusable() && (p.network == "unix" && time.Since(rested.since) < freshly || !rested.conn.Stale()) {
 			return rested.conn, true, nil
 		}
 		_ = rested.conn.Close()
@@ -102,7 +102,7 @@ func (p *Pool) Dial(ctx context.Context) (*wire.Conn, error) {
 }
 
 // Put gives a connection back. One that cannot carry another request (an exchange is not complete, either side asked to close,
-// the engine said more than it was asked) is closed.
+// it was aborted, the engine said more than it was asked) is closed.
 func (p *Pool) Put(c *wire.Conn) {
 	if !c.Reusable() || c.Pending() || len(c.Buffered()) > 0 {
 		_ = c.Close()

@@ -124,6 +124,36 @@ func TestOnlyWholeExchangesAreKept(t *testing.T) {
 	}
 }
 
+// Nothing on a connection has failed, but somebody has cut it: before it came to rest, or while it rests.
+func TestAbortedConnectionIsNotUsedAgain(t *testing.T) {
+	for how, abort := range map[string]func(*wire.Conn){"abort": (*wire.Conn).Abort, "abort reading": (*wire.Conn).AbortRead} {
+		e := newEngine(t, answer)
+		p := e.pool(upstream.Options{})
+		if err := ask(t, p, get(), ""); err != nil {
+			t.Fatal(err)
+		}
+		c, reused, err := p.Get(t.Context())
+		if err != nil || !reused {
+			t.Fatalf("reused %v, %v", reused, err)
+		}
+		abort(c)
+		if p.Put(c); c.Reusable() || p.Idle() != 0 {
+			t.Errorf("%s, then Put: reusable %v, %d idle; want none", how, c.Reusable(), p.Idle())
+		}
+
+		if c, _, err = p.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.Put(c)
+		abort(c)
+		again, reused, err := p.Get(t.Context())
+		if err != nil || reused {
+			t.Fatalf("Put, then %s: reused %v, %v; want a new connection", how, reused, err)
+		}
+		again.Close()
+	}
+}
+
 func TestIdleConnectionsAreBoundedAndExpire(t *testing.T) {
 	e := newEngine(t, answer)
 	p := e.pool(upstream.Options{MaxIdle: 3, IdleTimeout: 30 * time.Millisecond})

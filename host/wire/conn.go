@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,7 +58,8 @@ type Conn struct {
 	head    bool // HEAD
 	closing bool // no further message on this connection
 
-	watch watch
+	aborted atomic.Bool // by Abort or AbortRead: of no further use
+	watch   watch
 }
 
 // inbound is the body being read.
@@ -108,11 +110,11 @@ func (c *Conn) NetConn() net.Conn { return c.nc }
 func (c *Conn) Buffered() []byte { return c.rbuf[c.r:c.w] }
 
 // Reusable reports whether another message may follow on this connection: the last one in both directions is complete,
-// neither side asked to close, nothing failed.
+// neither side asked to close, nothing failed, nobody aborted.
 func (c *Conn) Reusable() bool {
 	// After the peer's EOF only what it sent before can follow: pipelined requests of a client that half-closed.
 	open := c.rerr == nil || c.rerr == io.EOF && c.w > c.r
-	return c.BodyDone() && c.out.done && !c.closing && c.werr == nil && open
+	return c.BodyDone() && c.out.done && !c.closing && c.werr == nil && open && !c.aborted.Load()
 }
 
 // Unanswered reports whether not a byte came back since the last WriteRequest, whatever became of it. A request that ended so, and
@@ -180,12 +182,31 @@ func (c *Conn) Close() error {
 }
 
 // Abort closes the network connection from any goroutine: whoever is blocked on it returns with an error. The owner still
-// calls Close.
-func (c *Conn) Abort() { _ = socketOf(c.nc).Close() }
+// calls Close. The connection is not Reusable from here on, even where nobody was blocked on it and no call has failed.
+func (c *Conn) Abort() {
+	c.aborted.Store(true)
+	_ = socketOf(c.nc).Close()
+}
 
 // AbortRead makes the read that is blocked, and all that follow, return os.ErrDeadlineExceeded, and leaves the writing half alone:
-// how the goroutine that streams an upload is stopped once the upload was answered. [Conn.CloseLinger] still works after it.
-func (c *Conn) AbortRead() { _ = socketOf(c.nc).SetReadDeadline(time.Unix(1, 0)) }
+// how the goroutine that streams an upload is stopped once the upload was answered. The connection is not Reusable from here on;
+// [Conn.CloseLinger] still works.
+func (c *Conn) AbortRead() {
+	c.aborted.Store(true)
+	_ = socketOf(c.nc).SetReadDeadline(longAgo)
+}
+
+// longAgo is a deadline that ends every wait.
+var longAgo = time.Unix(1, 0)
+
+// setReadDeadline sets or, with the zero time, takes back a deadline of this package's own. That of AbortRead outlives it.
+func (c *Conn) setReadDeadline(t time.Time) {
+	socket := socketOf(c.nc)
+	_ = socket.SetReadDeadline(t)
+	if c.aborted.Load() {
+		_ = socket.SetReadDeadline(longAgo)
+	}
+}
 
 // socketOf returns the socket below TLS. Closing a *tls.Conn may wait for a writer that is stuck; closing its socket does not.
 func socketOf(nc net.Conn) net.Conn {

@@ -20,7 +20,7 @@ func (c *Conn) readHead() (string, error) {
 	timed := false
 	defer func() {
 		if timed {
-			_ = c.nc.SetReadDeadline(time.Time{})
+			c.setReadDeadline(time.Time{})
 		}
 	}()
 	for seen := 0; ; {
@@ -46,7 +46,7 @@ func (c *Conn) readHead() (string, error) {
 		}
 		seen = len(b)
 		if seen > 0 && !timed && c.opts.HeadTimeout > 0 {
-			_ = c.nc.SetReadDeadline(time.Now().Add(c.opts.HeadTimeout))
+			c.setReadDeadline(time.Now().Add(c.opts.HeadTimeout))
 			timed = true
 		}
 		if err := c.fill(); err != nil {
@@ -55,7 +55,7 @@ func (c *Conn) readHead() (string, error) {
 				return "", err
 			case err == io.EOF:
 				return "", io.ErrUnexpectedEOF
-			case timed && errors.Is(err, os.ErrDeadlineExceeded):
+			case timed && !c.aborted.Load() && errors.Is(err, os.ErrDeadlineExceeded):
 				return "", &Error{Status: 408, Message: "request head was not complete within " + c.opts.HeadTimeout.String()}
 			}
 			return "", err

@@ -96,10 +96,9 @@ func (c *Conn) Unwatch() {
 	w.mu.Unlock()
 
 	// The watcher waits in the poller as a reader; a deadline in the past wakes it.
-	socket := socketOf(c.nc)
-	_ = socket.SetReadDeadline(time.Unix(1, 0))
+	_ = socketOf(c.nc).SetReadDeadline(longAgo)
 	<-ended
-	_ = socket.SetReadDeadline(time.Time{})
+	c.setReadDeadline(time.Time{})
 	w.mu.Lock()
 	w.state = watchOff
 	w.mu.Unlock()

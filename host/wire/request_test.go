@@ -311,6 +311,48 @@ func TestAbortReadLeavesTheWritingHalf(t *testing.T) {
 	}
 }
 
+// Reading is over once it was aborted, whoever sets a deadline of his own meanwhile: the watcher, or the limit on a slow head.
+func TestAbortReadIsForGood(t *testing.T) {
+	for name, before := range map[string]func(c *wire.Conn, client net.Conn){
+		"after a watch": func(c *wire.Conn, _ net.Conn) {
+			reached := make(chan struct{})
+			c.Watch(0, wire.PeerOpen, func() { close(reached) })
+			<-reached
+			c.AbortRead()
+			c.Unwatch()
+		},
+		"before a slow head": func(c *wire.Conn, client net.Conn) {
+			c.AbortRead()
+			io.WriteString(client, "GET / HT")
+		},
+		"in a slow head": func(c *wire.Conn, client net.Conn) {
+			io.WriteString(client, "GET / HT")
+			go c.AbortRead()
+		},
+	} {
+		server, client := pair(t, "unix")
+		c := wire.NewConn(server, wire.Options{HeadTimeout: time.Hour})
+		before(c, client)
+		var r wire.Request
+		if err := c.ReadRequest(&r); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %v; want a deadline", name, err)
+		}
+	}
+}
+
+// The watcher's own way of being stopped is no abort.
+func TestUnwatchedConnectionIsReusable(t *testing.T) {
+	server, _ := pair(t, "unix")
+	c := wire.NewConn(server, wire.Options{})
+	reached := make(chan struct{})
+	c.Watch(0, wire.PeerOpen, func() { close(reached) })
+	<-reached
+	c.Unwatch()
+	if !c.Reusable() {
+		t.Error("Unwatch leaves the connection unusable")
+	}
+}
+
 func TestRequestsThatCannotBeWritten(t *testing.T) {
 	for name, r := range map[string]wire.Request{
 		"method":   {Method: "GET /\r\n", Target: "/"},
