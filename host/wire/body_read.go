@@ -122,6 +122,15 @@ func (c *Conn) Discard(limit int64) (bool, error) {
 	return true, nil
 }
 
+// DiscardBuffered drops what is already in memory of the body, without waiting for the network, and reports whether that was all of it:
+// then the connection can be used on. Otherwise the rest is still to come, or broken; part with [Conn.CloseLinger].
+func (c *Conn) DiscardBuffered() (all bool) {
+	c.in.view = nil
+	err := c.decode()
+	c.in.view = nil
+	return err == nil && c.in.done
+}
+
 // decode takes what it can of the body out of the buffer, without reading, and leaves it in c.in.view.
 func (c *Conn) decode() error {
 	in := &c.in

@@ -164,6 +164,56 @@ func TestDiscardStopsAtItsLimit(t *testing.T) {
 	}
 }
 
+// A refused request is not waited for: only what has arrived of its body is dropped, and the rest keeps its place.
+func TestDiscardBufferedDoesNotWait(t *testing.T) {
+	const next = "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
+	const length = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n"
+	for name, test := range map[string]struct {
+		buffered, rest string
+		all            bool
+	}{
+		"no body":         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + next, "", true},
+		"length":          {length + "abcdef" + next, "", true},
+		"length, a part":  {length + "abc", "def" + next, false},
+		"length, nothing": {length, "abcdef" + next, false},
+		"chunked":         {chunkedHead + "3\r\nabc\r\n3\r\ndef\r\n0\r\na: b\r\n\r\n" + next, "", true},
+		"chunked, a part": {chunkedHead + "3\r\nabc\r\n3\r\nde", "f\r\n0\r\n\r\n" + next, false},
+		"but for its end": {chunkedHead + "3\r\nabc\r\n0\r\n", "\r\n" + next, false},
+		"broken":          {chunkedHead + "x\r\n", "", false},
+	} {
+		for _, looked := range []bool{false, true} {
+			server, client := pair(t, "unix")
+			io.WriteString(client, test.buffered)
+			c := wire.NewConn(server, wire.Options{})
+			var r wire.Request
+			if err := c.ReadRequest(&r); err != nil {
+				t.Fatal(err)
+			}
+			if looked {
+				_, _ = c.BodyReady() // which decodes ahead
+			}
+			if all := c.DiscardBuffered(); all != test.all {
+				t.Errorf("%s, looked at %v: %v; want %v", name, looked, all, test.all)
+				continue
+			}
+			if name == "broken" {
+				continue
+			}
+			if io.WriteString(client, test.rest); !test.all {
+				if c.BodyDone() {
+					t.Errorf("%s, looked at %v: done without its end", name, looked)
+				}
+				if all, err := c.Discard(100); !all || err != nil {
+					t.Errorf("%s, looked at %v: the rest: %v, %v", name, looked, all, err)
+				}
+			}
+			if err := c.ReadRequest(&r); err != nil || r.Target != "/next" {
+				t.Errorf("%s, looked at %v: next request %q, %v", name, looked, r.Target, err)
+			}
+		}
+	}
+}
+
 // Whatever the source's framing, and however it comes in, the same bytes arrive in the destination's.
 func TestCopyBodyBetweenFramings(t *testing.T) {
 	for _, size := range []int{0, 1, 100, 5000, 100_000, 700_000} {
@@ -213,18 +263,31 @@ func TestCopyBodyBetweenFramings(t *testing.T) {
 	}
 }
 
-func TestCopyBodyCarriesTrailers(t *testing.T) {
-	src := begun(t, []byte(chunkedHead+"1\r\nx\r\n0\r\na: b\r\n\r\n"))
-	s := &script{}
-	dst := wire.NewConn(s, wire.Options{})
-	if err := dst.WriteRequest(&wire.Request{Method: "POST", Target: "/", Body: wire.Framing{Kind: wire.Chunked}}); err != nil {
-		t.Fatal(err)
+// What comes after a body was decided upon reaches nobody.
+func TestCopyBodyDropsTrailers(t *testing.T) {
+	const body, want = "1\r\nx\r\n0\r\na: b\r\n\r\n", "\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+	for how, pieces := range arrivals(chunkedHead + body) {
+		s := &script{}
+		dst := wire.NewConn(s, wire.Options{})
+		if err := dst.WriteRequest(&wire.Request{Method: "POST", Target: "/", Body: wire.Framing{Kind: wire.Chunked}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.CopyBody(dst, begun(t, pieces...), true); err != nil || !strings.HasSuffix(string(s.wrote), want) {
+			t.Errorf("request %s: wrote %q, %v; want the end %q", how, s.wrote, err, want)
+		}
 	}
-	if _, err := wire.CopyBody(dst, src, true); err != nil {
-		t.Fatal(err)
-	}
-	if want := "\r\n\r\n1\r\nx\r\n0\r\na: b\r\n\r\n"; !strings.HasSuffix(string(s.wrote), want) {
-		t.Errorf("wrote %q; want the end %q", s.wrote, want)
+	for how, pieces := range arrivals("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body) {
+		src := wire.NewConn(&script{pieces: pieces}, wire.Options{})
+		s := &script{pieces: [][]byte{[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")}}
+		dst := wire.NewConn(s, wire.Options{})
+		var req wire.Request
+		var r wire.Response
+		if err := errors.Join(src.ReadResponse(&r, "GET"), dst.ReadRequest(&req), dst.WriteResponse(&r)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.CopyBody(dst, src, true); err != nil || !strings.HasSuffix(string(s.wrote), want) || !dst.Reusable() {
+			t.Errorf("response %s: wrote %q, %v; want the end %q", how, s.wrote, err, want)
+		}
 	}
 }
 

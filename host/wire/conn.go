@@ -15,14 +15,14 @@ import (
 // Defaults of Options.
 const (
 	DefaultMaxHead   = 1 << 20
-	DefaultMaxFields = 1024
+	DefaultMaxFields = 512 // half of what a filter's header map may hold, so that filters can add to every head
 )
 
 // Options bounds what a peer may send. The zero value is usable.
 type Options struct {
 	// MaxHead is the most bytes of a head, request line included; 0 means 1 MiB. More is answered with 431.
 	MaxHead int
-	// MaxFields is the most fields of a head; 0 means 1024. More is answered with 431.
+	// MaxFields is the most fields of a head; 0 means 512. More is answered with 431.
 	MaxFields int
 	// HeadTimeout is how long a head may take from its first byte to its last; 0 means for ever. A head that arrives in
 	// one read costs no timer. It does not bound the wait for the first byte: an idle connection is just idle.

@@ -1,9 +1,7 @@
 package wire
 
-import "github.com/sluice-gateway/sluice/abi"
-
-// CopyBody relays the body that src is reading to the body that dst is writing, from one framing to the other, finishes it, trailers
-// included, and flushes. It returns the bytes of the body. Memory is src's read buffer: 4 KiB for what is small or trickles, up
+// CopyBody relays the body that src is reading to the body that dst is writing, from one framing to the other, finishes it, and
+// flushes. Trailers are read and checked, and not relayed, in either direction: no filter has seen them, and Docker's API has none. It returns the bytes of the body. Memory is src's read buffer: 4 KiB for what is small or trickles, up
 // to 256 KiB while it streams; nothing is allocated per chunk.
 //
 // With flushEach nothing waits in dst while src has nothing more to give: what each read brought is written before the next, and a
@@ -29,23 +27,15 @@ func CopyBody(dst, src *Conn, flushEach bool) (int64, error) {
 		if err != nil {
 			return total, err
 		}
-		trailer := src.trailerIf(done)
-		if err := dst.writeBody(p, done && len(trailer) == 0); err != nil {
+		if err := dst.writeBody(p, done); err != nil {
 			return total, err
 		}
 		total += int64(len(p))
 		if done {
-			if err := dst.FinishBody(trailer); err != nil {
+			if err := dst.FinishBody(nil); err != nil {
 				return total, err
 			}
 			return total, dst.Flush()
 		}
 	}
-}
-
-func (c *Conn) trailerIf(done bool) []abi.Pair {
-	if !done {
-		return nil
-	}
-	return c.in.trailer
 }
