@@ -174,6 +174,8 @@ func TestStartErrorsSayWhatIsWrong(t *testing.T) {
 		"no-abi":       "exports no proxy_abi_version_* marker",
 		"wrong-abi":    "unknown ABI, proxy_abi_version_9_9_9",
 		"no-allocator": "exports no allocator",
+		"no-result":    "link: the module exports proxy_on_request_headers with the type (i32, i32, i32); proxy-wasm 0.2.1 wants (i32, i32, i32) -> i32 or (i32, i32) -> i32",
+		"wrong-arity":  "link: the module exports proxy_on_request_body with the type (i32, i32, i32, i32) -> i32; proxy-wasm 0.2.1 wants (i32, i32, i32) -> i32",
 		"start-trap":   "start: start-trap: _start trapped: unreachable",
 		"exit-3":       "exit code 3",
 		"refuse":       "on_configure: the filter refused its configuration",
