@@ -25,9 +25,9 @@ const (
 	wasteful     = "chunked body is mostly framing"
 )
 
-// begin prepares the reading half for a body.
-func (c *Conn) begin(f Framing) {
-	c.in = inbound{kind: f.Kind, left: f.Length, done: !f.HasBody(), trailer: c.in.trailer[:0]}
+// begin prepares the reading half for the body of a request or of a response.
+func (c *Conn) begin(f Framing, response bool) {
+	c.in = inbound{kind: f.Kind, left: f.Length, done: !f.HasBody(), response: response, trailer: c.in.trailer[:0]}
 }
 
 // BodyDone reports whether the body being read has been handed out to its end.
@@ -140,7 +140,11 @@ func (c *Conn) decode() error {
 	have := c.w - c.r
 	switch in.kind {
 	case Chunked:
-		return c.decodeChunks()
+		err := c.decodeChunks()
+		if in.response {
+			return fromUpstream(err)
+		}
+		return inRequest(err)
 	case Length:
 		have = int(min(int64(have), in.left))
 		in.left -= int64(have)
@@ -162,7 +166,7 @@ func (c *Conn) decodeChunks() error {
 		case chunkSize:
 			n := bytes.IndexByte(b, '\n')
 			if n >= maxChunkLine || n < 0 && len(b) >= maxChunkLine {
-				return badRequest("chunk size line is longer than %d bytes", maxChunkLine)
+				return malformedf("chunk size line is longer than %d bytes", maxChunkLine)
 			}
 			if n < 0 {
 				in.view = c.rbuf[start:end]
@@ -173,7 +177,7 @@ func (c *Conn) decodeChunks() error {
 				return err
 			}
 			if in.excess = max(in.excess+int64(n)+3-16-2*size, 0); in.excess > maxExcess {
-				return badRequest(wasteful)
+				return malformedf(wasteful)
 			}
 			c.r += n + 1
 			in.left, in.state = size, chunkData
@@ -202,7 +206,7 @@ func (c *Conn) decodeChunks() error {
 				return nil
 			}
 			if b[0] != '\r' || b[1] != '\n' {
-				return badRequest("chunk is longer than its size")
+				return malformedf("chunk is longer than its size")
 			}
 			c.r += 2
 			in.state = chunkSize
@@ -236,7 +240,7 @@ func (c *Conn) readTrailer(b []byte) (bool, error) {
 			return false, &Error{Status: 431, Message: "trailers are larger than " + itoa(maxTrailer) + " bytes"}
 		}
 		if bareLineFeed(b, max(c.in.seen-1, 0)) {
-			return false, badRequest("trailer line does not end with CRLF")
+			return false, malformedf("trailer line does not end with CRLF")
 		}
 		c.in.seen = len(b)
 		return false, nil
@@ -249,7 +253,7 @@ func (c *Conn) readTrailer(b []byte) (bool, error) {
 			return false, err
 		}
 		if fieldOf(name) != other {
-			return false, badRequest("%s in a trailer", clip(name))
+			return false, malformedf("%s in a trailer", clip(name))
 		}
 		c.in.trailer = append(c.in.trailer, abi.Pair{Key: strings.Clone(name), Value: value})
 		lines = rest
@@ -261,14 +265,14 @@ func (c *Conn) readTrailer(b []byte) (bool, error) {
 // parseChunkSize reads a size line without its LF: hexadecimal digits, perhaps blanks, perhaps an extension, CR.
 func parseChunkSize(line []byte) (int64, error) {
 	if len(line) == 0 || line[len(line)-1] != '\r' {
-		return 0, badRequest("chunk size line does not end with CRLF")
+		return 0, malformedf("chunk size line does not end with CRLF")
 	}
 	line = line[:len(line)-1]
 	var size int64
 	i := 0
 	for ; i < len(line) && class[line[i]]&isHex != 0; i++ {
 		if i == 15 {
-			return 0, badRequest("chunk size is too large")
+			return 0, malformedf("chunk size is too large")
 		}
 		d := line[i]
 		switch {
@@ -282,10 +286,10 @@ func parseChunkSize(line []byte) (int64, error) {
 		size = size<<4 | int64(d)
 	}
 	if i == 0 {
-		return 0, badRequest("chunk size %q", clip(string(line)))
+		return 0, malformedf("chunk size %q", clip(string(line)))
 	}
 	if i < len(line) && (line[i] != ';' || !ValidValue(string(line[i:]))) {
-		return 0, badRequest("chunk size %q", clip(string(line)))
+		return 0, malformedf("chunk size %q", clip(string(line)))
 	}
 	return size, nil
 }

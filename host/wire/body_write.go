@@ -131,7 +131,7 @@ func (c *Conn) FinishBody(trailer []abi.Pair) error {
 	}
 	if out.kind == Chunked && !out.discard {
 		if err := checkFields(trailer, ""); err != nil {
-			return err
+			return &Error{Status: 502, Message: "trailer: " + err.Error()}
 		}
 		b := append(c.writeBuffer(), "0\r\n"...)
 		b = appendFields(b, trailer, true)

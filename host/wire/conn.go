@@ -64,14 +64,15 @@ type Conn struct {
 
 // inbound is the body being read.
 type inbound struct {
-	kind    Kind
-	done    bool
-	state   chunkState
-	left    int64  // bytes still to come, of the body or of the chunk
-	excess  int64  // bytes of chunk framing beyond what honest senders need
-	seen    int    // bytes of an incomplete trailer section that were looked through
-	view    []byte // decoded, not yet handed out; a part of rbuf
-	trailer []abi.Pair
+	kind     Kind
+	done     bool
+	state    chunkState
+	response bool   // whose fault it is when it is malformed
+	left     int64  // bytes still to come, of the body or of the chunk
+	excess   int64  // bytes of chunk framing beyond what honest senders need
+	seen     int    // bytes of an incomplete trailer section that were looked through
+	view     []byte // decoded, not yet handed out; a part of rbuf
+	trailer  []abi.Pair
 }
 
 // outbound is the body being written.

@@ -21,7 +21,8 @@
 // # Strictness
 //
 // Whatever net/http refuses is refused, and also: folded lines, bare LF, Transfer-Encoding together with Content-Length or
-// on HTTP/1.0, a repeated or listed Content-Length, whitespace before a colon, control characters, a Host that is missing or
+// on HTTP/1.0, a repeated or listed Content-Length, whitespace before a colon, control characters, a Connection that names
+// more than 32 fields, a Host that is missing or
 // repeated on HTTP/1.1 (an empty one is allowed: Docker's clients send it), CONNECT, fragments in a target, the preface of HTTP/2.
 // Absolute-form targets are reduced to origin form. [Error] carries the status and the sentence to answer with.
 //

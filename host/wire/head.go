@@ -27,7 +27,7 @@ func (c *Conn) readHead() (string, error) {
 		b := c.rbuf[c.r:c.w]
 		if seen == 0 && len(b) > 0 && class[b[0]]&isToken == 0 {
 			// Not HTTP at all: a TLS hello, a stray line end. No use in waiting for the rest.
-			return "", badRequest("unexpected first byte %q", b[0])
+			return "", malformedf("unexpected first byte %q", b[0])
 		}
 		if i := bytes.Index(b[max(seen-3, 0):], crlfcrlf); i >= 0 {
 			i += max(seen-3, 0)
@@ -42,7 +42,7 @@ func (c *Conn) readHead() (string, error) {
 		}
 		if bareLineFeed(b, max(seen-1, 0)) {
 			// Waiting for the CRLFs that will never come would only hide the reason.
-			return "", badRequest("line does not end with CRLF")
+			return "", malformedf("line does not end with CRLF")
 		}
 		seen = len(b)
 		if seen > 0 && !timed && c.opts.HeadTimeout > 0 {
@@ -56,7 +56,7 @@ func (c *Conn) readHead() (string, error) {
 			case err == io.EOF:
 				return "", io.ErrUnexpectedEOF
 			case timed && !c.aborted.Load() && errors.Is(err, os.ErrDeadlineExceeded):
-				return "", &Error{Status: 408, Message: "request head was not complete within " + c.opts.HeadTimeout.String()}
+				return "", &Error{Status: 408, Message: "head was not complete within " + c.opts.HeadTimeout.String()}
 			}
 			return "", err
 		}
@@ -127,7 +127,7 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 		case fieldContentLength:
 			var ok bool
 			if f.length, ok = parseLength(value); !ok {
-				return dst, f, badRequest("Content-Length %q", clip(value))
+				return dst, f, malformedf("Content-Length %q", clip(value))
 			}
 			f.lengths++
 		case fieldTransferEncoding:
@@ -136,11 +136,11 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 			f.encodings++
 		case fieldConnection:
 			if !f.readConnection(value) {
-				return dst, f, badRequest("Connection names more than %d fields", maxNamed)
+				return dst, f, malformedf("Connection names more than %d fields", maxNamed)
 			}
 		case fieldUpgrade:
 			if f.upgrade != "" {
-				return dst, f, badRequest("more than one Upgrade field")
+				return dst, f, malformedf("more than one Upgrade field")
 			}
 			f.upgrade = value
 		case fieldExpect:
@@ -148,7 +148,7 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 			f.expects++
 		case fieldTrailer:
 			if !eachElement(value, func(name string) bool { return fieldOf(name) == other }) {
-				return dst, f, badRequest("Trailer announces %q", clip(value))
+				return dst, f, malformedf("Trailer announces %q", clip(value))
 			}
 		}
 	}
@@ -162,21 +162,21 @@ func (c *Conn) readFields(lines string, request bool, dst []abi.Pair) ([]abi.Pai
 func readField(lines string) (name, value, rest string, err error) {
 	end := strings.IndexByte(lines, '\n')
 	if end < 1 || lines[end-1] != '\r' {
-		return "", "", "", badRequest("line does not end with CRLF")
+		return "", "", "", malformedf("line does not end with CRLF")
 	}
 	line := lines[:end-1]
 	colon := strings.IndexByte(line, ':')
 	if colon < 0 {
-		return "", "", "", badRequest("header line %q has no colon", clip(line))
+		return "", "", "", malformedf("header line %q has no colon", clip(line))
 	}
 	name = line[:colon]
 	if !ValidName(name) {
 		// Also a folded line, which begins with a blank, and a blank before the colon.
-		return "", "", "", badRequest("header field name %q", clip(name))
+		return "", "", "", malformedf("header field name %q", clip(name))
 	}
 	value = trimBlank(line[colon+1:])
 	if !ValidValue(value) {
-		return "", "", "", badRequest("control character in the value of %s", clip(name))
+		return "", "", "", malformedf("control character in the value of %s", clip(name))
 	}
 	return name, value, lines[end+1:], nil
 }
@@ -203,11 +203,11 @@ func (f *framing) readConnection(list string) bool {
 func (f *framing) check() error {
 	switch {
 	case f.lengths > 1:
-		return badRequest("more than one Content-Length")
+		return malformedf("more than one Content-Length")
 	case f.encodings > 0 && f.lengths > 0:
-		return badRequest("both Transfer-Encoding and Content-Length")
+		return malformedf("both Transfer-Encoding and Content-Length")
 	case f.encodings > 1:
-		return badRequest("more than one Transfer-Encoding")
+		return malformedf("more than one Transfer-Encoding")
 	case f.encodings == 1 && !f.chunked:
 		return &Error{Status: 501, Message: "transfer encoding " + quote(f.encoding) + " is not supported"}
 	}

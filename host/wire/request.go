@@ -19,13 +19,13 @@ func (c *Conn) ReadRequest(r *Request) error {
 	c.minor, c.head, c.closing, c.out = 1, false, true, outbound{}
 	head, err := c.readHead()
 	if err != nil {
-		return err
+		return inRequest(err)
 	}
 	if err := c.parseRequest(r, head); err != nil {
-		return err
+		return inRequest(err)
 	}
 	c.minor, c.head, c.closing = r.Minor, r.Method == "HEAD", r.Close
-	c.begin(r.Body)
+	c.begin(r.Body, false)
 	return nil
 }
 
@@ -81,7 +81,7 @@ func readVersion(s string) (minor int, err error) {
 	case len(s) == len("HTTP/1.1") && s[:5] == "HTTP/" && s[6] == '.' && digit(s[5]) && digit(s[7]):
 		return 0, &Error{Status: 505, Message: "version " + s + " is not supported: use HTTP/1.1"}
 	}
-	return 0, badRequest("version %q", clip(s))
+	return 0, malformedf("version %q", clip(s))
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
@@ -221,7 +221,7 @@ func (c *Conn) WriteRequest(r *Request) error {
 		return badRequest("%q %q for host %q cannot be written", clip(r.Method), clip(r.Target), clip(r.Host))
 	}
 	if err := checkFields(r.Header, r.Upgrade); err != nil {
-		return err
+		return inRequest(err)
 	}
 	b := c.writeBuffer()
 	b = append(b, r.Method...)

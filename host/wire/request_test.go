@@ -187,6 +187,9 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 			if e.Status != test.status {
 				t.Errorf("got %v; want status %d", err, test.status)
 			}
+			if e.Status == 400 && !strings.HasPrefix(e.Message, "malformed request: ") {
+				t.Errorf("got %q; want it to say what is malformed", e.Message)
+			}
 			if len(e.Message) > 256 {
 				t.Errorf("message of %d bytes: it must not grow with the request", len(e.Message))
 			}
@@ -374,8 +377,8 @@ func TestRequestsThatCannotBeWritten(t *testing.T) {
 		s := &script{}
 		c := wire.NewConn(s, wire.Options{})
 		var e *wire.Error
-		if err := c.WriteRequest(&r); !errors.As(err, &e) {
-			t.Errorf("%s: got %v; want an *Error", name, err)
+		if err := c.WriteRequest(&r); !errors.As(err, &e) || e.Status != 400 || !strings.HasPrefix(e.Message, "malformed request: ") {
+			t.Errorf("%s: got %v; want a malformed request", name, err)
 		}
 		if err := c.Flush(); err != nil || len(s.wrote) > 0 {
 			t.Errorf("%s: wrote %q", name, s.wrote)

@@ -8,16 +8,13 @@ import (
 
 // ReadResponse reads the next response's head into r, whose Header is reused. method is that of the request. Informational
 // responses are returned like others ([Response.Informational]); call again for the final one. io.EOF means that the server
-// ended the connection without a byte of an answer. A malformed response is an *[Error] of status 502.
+// ended the connection without a byte of an answer. A malformed response is an *[Error] of status 502, and so is a malformed body.
 func (c *Conn) ReadResponse(r *Response, method string) error {
 	head, err := c.readHead()
 	if err == nil {
 		err = c.parseResponse(r, head, method)
 	}
-	if e, ok := err.(*Error); ok {
-		return &Error{Status: 502, Message: "from upstream: " + e.Message}
-	}
-	return err
+	return fromUpstream(err)
 }
 
 func (c *Conn) parseResponse(r *Response, head, method string) error {
@@ -27,7 +24,7 @@ func (c *Conn) parseResponse(r *Response, head, method string) error {
 	version, rest, ok2 := strings.Cut(line, " ")
 	status, reason, _ := strings.Cut(rest, " ")
 	if !ok || !ok2 || len(status) != 3 || status[0] < '1' || !digit(status[0]) || !digit(status[1]) || !digit(status[2]) || !ValidValue(reason) {
-		return badRequest("status line %q", clip(line))
+		return malformedf("status line %q", clip(line))
 	}
 	minor, err := readVersion(version)
 	if err != nil {
@@ -40,7 +37,7 @@ func (c *Conn) parseResponse(r *Response, head, method string) error {
 		return err
 	}
 	if f.encodings > 0 && r.Minor == 0 {
-		return badRequest("Transfer-Encoding in an HTTP/1.0 response")
+		return malformedf("Transfer-Encoding in an HTTP/1.0 response")
 	}
 	r.Upgrade = f.upgrade
 	if r.Informational() {
@@ -62,7 +59,7 @@ func (c *Conn) parseResponse(r *Response, head, method string) error {
 		r.Close = true
 	}
 	c.closing = c.closing || r.Close
-	c.begin(r.Body)
+	c.begin(r.Body, true)
 	return nil
 }
 
@@ -77,10 +74,10 @@ func (c *Conn) WriteResponse(r *Response) error {
 		return ErrOutOfOrder
 	}
 	if r.Status < 100 || r.Status > 999 || !ValidValue(r.Reason) {
-		return badRequest("status %d %q cannot be written", r.Status, clip(r.Reason))
+		return badResponse("status %d %q cannot be written", r.Status, clip(r.Reason))
 	}
 	if err := checkFields(r.Header, r.Upgrade); err != nil {
-		return err
+		return inResponse(err)
 	}
 	b := c.writeBuffer()
 	if c.minor == 0 {
@@ -152,11 +149,11 @@ func (c *Conn) Continue100() error {
 func checkFields(fields []abi.Pair, upgrade string) error {
 	for i := range fields {
 		if p := &fields[i]; !ValidName(p.Key) || !ValidValue(p.Value) {
-			return badRequest("header field %q with value %q cannot be written", clip(p.Key), clip(p.Value))
+			return malformedf("header field %q with value %q cannot be written", clip(p.Key), clip(p.Value))
 		}
 	}
 	if !ValidValue(upgrade) {
-		return badRequest("Upgrade %q cannot be written", clip(upgrade))
+		return malformedf("Upgrade %q cannot be written", clip(upgrade))
 	}
 	return nil
 }

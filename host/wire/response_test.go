@@ -120,8 +120,22 @@ func TestMalformedResponsesAreRefused(t *testing.T) {
 	} {
 		var r wire.Response
 		var e *wire.Error
-		if err := of(input).ReadResponse(&r, "GET"); !errors.As(err, &e) || e.Status != 502 {
-			t.Errorf("%s: got %v; want status 502", name, err)
+		if err := of(input).ReadResponse(&r, "GET"); !errors.As(err, &e) || e.Status != 502 || !strings.HasPrefix(e.Message, "from upstream: ") || strings.Contains(e.Message, "request") {
+			t.Errorf("%s: got %v; want status 502 and words about a response", name, err)
+		}
+	}
+	for name, body := range map[string]string{
+		"chunk size": "x\r\n", "chunk": "1\r\nxx\r\n", "trailer": "0\r\na b\r\n\r\n", "endless trailer": "0\r\na: " + strings.Repeat("b", 9000),
+	} {
+		c := of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+		var r wire.Response
+		if err := c.ReadResponse(&r, "GET"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readAll(c)
+		var e *wire.Error
+		if !errors.As(err, &e) || e.Status != 502 || !strings.HasPrefix(e.Message, "from upstream: ") || strings.Contains(e.Message, "request") {
+			t.Errorf("%s in the body: got %v; want status 502 and words about a response", name, err)
 		}
 	}
 	var r wire.Response
@@ -322,8 +336,8 @@ func TestResponsesThatCannotBeWritten(t *testing.T) {
 			t.Fatalf("%s: a head before it: %v, unsent %v", name, err, c.Unsent())
 		}
 		s.wrote = nil
-		if err := c.WriteResponse(&r); !errors.As(err, &e) || !c.Unsent() {
-			t.Errorf("%s: got %v, unsent %v; want an *Error and nothing sent", name, err, c.Unsent())
+		if err := c.WriteResponse(&r); !errors.As(err, &e) || e.Status != 502 || !strings.HasPrefix(e.Message, "malformed response: ") || !c.Unsent() {
+			t.Errorf("%s: got %v, unsent %v; want a malformed response and nothing sent", name, err, c.Unsent())
 		}
 		// The handler's answer to that still goes out.
 		if err := errors.Join(c.WriteResponse(&wire.Response{Status: 500}), c.Flush()); err != nil || !strings.HasPrefix(string(s.wrote), "HTTP/1.1 500 ") {
