@@ -28,6 +28,8 @@ type Instance struct {
 	alloc  *vm.Func
 	root   rootContext
 
+	// queue counts who holds mu or waits for it; see lock.
+	queue atomic.Int32
 	// lost is set, and never reset, once the instance may not be entered again.
 	lost atomic.Bool
 	// served is set once a stream came to its end here.
@@ -60,8 +62,8 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	}
 	i.root.init(i)
 	i.current = &i.root
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	i.lock()
+	defer i.unlock()
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
 		Context: i,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
@@ -79,6 +81,18 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
 	i.serving = true
 	return i, nil
+}
+
+// lock is what everybody enters the instance by. New streams look at the queue
+// to choose an instance.
+func (i *Instance) lock() {
+	i.queue.Add(1)
+	i.mu.Lock()
+}
+
+func (i *Instance) unlock() {
+	i.mu.Unlock()
+	i.queue.Add(-1)
 }
 
 func (i *Instance) begin() error {
@@ -176,8 +190,8 @@ func (i *Instance) close() {
 // callback that runs.
 func (i *Instance) shutdown() {
 	i.tick.disarm()
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	i.lock()
+	defer i.unlock()
 	if i.lost.Load() {
 		return
 	}
@@ -262,6 +276,9 @@ func (i *Instance) SetEffective(id uint32) abi.Status {
 	}
 	return abi.StatusBadArgument
 }
+
+// Charge implements hostcall.Caller.
+func (i *Instance) Charge(units int64) bool { return i.vm.Charge(units) }
 
 // ABIVersion implements hostcall.Caller.
 func (i *Instance) ABIVersion() abi.Version { return i.plugin.version }

@@ -38,11 +38,7 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	if err != nil {
 		return err
 	}
-	instance.mu.Lock()
-	defer instance.mu.Unlock()
-	if instance.lost.Load() {
-		return ErrInstanceLost
-	}
+	defer instance.unlock()
 	*stream = Stream{instance: instance, state: state, id: instance.newID()}
 	instance.contexts[stream.id] = stream
 	instance.current = state
@@ -90,8 +86,8 @@ const fuelPerByte = 64
 // enter calls a callback of a stage, which is shown size bytes of a body.
 func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	i.lock()
+	defer i.unlock()
 	if i.lost.Load() {
 		return abi.ActionPause, ErrInstanceLost
 	}
@@ -117,8 +113,8 @@ func (s *Stream) Done() (pending bool) {
 	if i == nil {
 		return false
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	i.lock()
+	defer i.unlock()
 	if i.lost.Load() {
 		return false
 	}

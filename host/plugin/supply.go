@@ -14,18 +14,40 @@ type shard struct {
 	_        [56]byte // own cache line: shards are read by different cores
 }
 
-// acquireWait bounds how long a new stream waits for the replacement of a
-// crashed instance before it is refused.
+// acquireWait bounds how long a new stream waits, in all, for replacements of
+// crashed instances before it is refused.
 const acquireWait = time.Second
 
-// acquire picks the instance for a new stream.
+// acquire chooses the instance for a new stream and returns it locked. A stream
+// that waited for an instance which did not outlive its callback has no context
+// yet, and so nothing to lose: it goes to another one.
 func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
-	if instance := p.pick(); instance != nil {
-		return instance, nil
+	patience := acquireWait
+	for {
+		instance := p.pick()
+		if instance == nil {
+			since := time.Now()
+			var err error
+			if instance, err = p.await(ctx, patience); err != nil {
+				return nil, err
+			}
+			patience -= time.Since(since)
+		}
+		instance.mu.Lock()
+		if !instance.lost.Load() {
+			return instance, nil
+		}
+		instance.unlock()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 	}
-	// All instances crashed at once. The first replacements are started
-	// immediately, so a short wait spares an innocent request.
-	timer := time.NewTimer(acquireWait)
+}
+
+// await waits for a replacement when all instances crashed at once. The first
+// ones are started immediately, so a short wait spares an innocent request.
+func (p *Plugin) await(ctx context.Context, patience time.Duration) (*Instance, error) {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		p.mu.Lock()
@@ -47,21 +69,37 @@ func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
 	}
 }
 
+// pick takes a place in the queue of an instance: the next one round robin that
+// is idle, so that nobody waits for a long callback who need not, or else the
+// one with the shortest queue. The caller locks the instance's mu and ends by
+// its unlock. There may be none.
 func (p *Plugin) pick() *Instance {
 	n := uint32(len(p.shards))
 	first := p.next.Add(1)
-	for i := range n {
-		instance := p.shards[(first+i)%n].instance.Load()
-		if instance == nil {
-			continue
+	for {
+		var best *Instance
+		var shortest int32
+		for i := range n {
+			instance := p.shards[(first+i)%n].instance.Load()
+			if instance == nil {
+				continue
+			}
+			if instance.lost.Load() {
+				p.replace(instance) // closed behind our back; see replace
+				continue
+			}
+			queue := instance.queue.Load()
+			if queue == 0 && instance.queue.CompareAndSwap(0, 1) {
+				return instance
+			}
+			if best == nil || queue < shortest {
+				best, shortest = instance, queue
+			}
 		}
-		if instance.lost.Load() {
-			p.replace(instance) // closed behind our back; see replace
-			continue
+		if best == nil || best.queue.CompareAndSwap(shortest, shortest+1) {
+			return best
 		}
-		return instance
 	}
-	return nil
 }
 
 // replace takes a crashed instance out of service and starts another in its

@@ -56,15 +56,15 @@ func (t *ticker) schedule(i *Instance) {
 }
 
 func (i *Instance) onTick() {
-	i.mu.Lock()
+	i.lock()
 	if i.lost.Load() {
-		i.mu.Unlock()
+		i.unlock()
 		return
 	}
 	i.current = &i.root
 	_, err := i.call(onTick, rootID)
 	i.current = &i.root
-	i.mu.Unlock()
+	i.unlock()
 	if err != nil {
 		return // lose has disarmed the ticker
 	}
