@@ -49,8 +49,10 @@ func (x *exchange) answerLocal() bool {
 		if !ready {
 			continue // a filter on the way put another in its place
 		}
-		if x.request.Body.Kind == wire.Length && !x.request.Expect100 {
-			_, _ = x.conn.Discard(discardable)
+		if x.upload == nil {
+			// A body that is here already need not cost the connection. One that
+			// is not is never waited for: the answer goes out first.
+			_ = x.conn.DiscardBuffered()
 		}
 		err := x.writeHead(wire.Framing{Kind: wire.Length, Length: int64(len(out))}, "")
 		if err == nil {
@@ -62,8 +64,7 @@ func (x *exchange) answerLocal() bool {
 	}
 }
 
-// discardable is how much of a refused body is read so that the connection can
-// be kept; more is not worth it.
+// discardable is how much of a body that the engine does not read is read for it.
 const discardable = 64 << 10
 
 // clientFailed ends a stream whose client did not do its part.
