@@ -67,7 +67,14 @@ func (m *HeaderMap) Values(key string) []string {
 // there is one: guests write keys in lower case, and the peer should see one
 // spelling.
 func (m *HeaderMap) Add(key, value string) {
-	m.pairs = append(m.pairs, Pair{m.spelling(m.pairs, key), value})
+	if i := m.index(key, 0); i >= 0 {
+		key = m.pairs[i].Key
+	}
+	m.append(key, value)
+}
+
+func (m *HeaderMap) append(key, value string) {
+	m.pairs = append(m.pairs, Pair{key, value})
 	m.size += pairSize(key, value)
 	m.change()
 }
@@ -77,16 +84,49 @@ func (m *HeaderMap) Add(key, value string) {
 func (m *HeaderMap) Replace(key, value string) {
 	first := m.index(key, 0)
 	if first < 0 {
-		m.Add(key, value)
+		m.append(key, value)
 		return
 	}
-	if m.index(key, first+1) < 0 && m.pairs[first].Value == value {
+	more := m.removeFrom(first+1, key)
+	old := m.pairs[first].Value
+	if !more && old == value {
 		return
 	}
-	m.size += len(value) - len(m.pairs[first].Value)
+	m.size += len(value) - len(old)
 	m.pairs[first].Value = value
-	m.removeFrom(first+1, key)
 	m.change()
+}
+
+// CanAdd tells whether the map stays within MaxPairs and MaxMapBytes when a field
+// is added to it.
+func (m *HeaderMap) CanAdd(key, value string) bool {
+	return len(m.pairs) < MaxPairs && m.canBe(4+m.size+pairSize(key, value))
+}
+
+// CanReplace tells whether the map stays within MaxPairs and MaxMapBytes when a
+// key is given one value. A map that is beyond them, since its peer was, may
+// become smaller.
+func (m *HeaderMap) CanReplace(key, value string) bool {
+	if m.CanAdd(key, value) {
+		return true // whether the key is there or not: most maps are small
+	}
+	size, found := 4+m.size, false
+	for i := range m.pairs {
+		if !EqualFold(m.pairs[i].Key, key) {
+			continue
+		}
+		if found {
+			size -= pairSize(key, m.pairs[i].Value)
+		} else {
+			size += len(value) - len(m.pairs[i].Value)
+		}
+		found = true
+	}
+	return found && m.canBe(size)
+}
+
+func (m *HeaderMap) canBe(size int) bool {
+	return size <= MaxMapBytes || size <= m.ByteSize()
 }
 
 // Remove removes every field of a key.
@@ -100,8 +140,18 @@ func (m *HeaderMap) Remove(key string) {
 // map takes pairs over, but a key that was there before keeps its original
 // spelling.
 func (m *HeaderMap) SetPairs(pairs []Pair) {
+	// Both lists come from strangers: each key is looked at once.
+	spellings := make(map[string]string, len(m.pairs))
+	for i := range m.pairs {
+		name := lowerKey(m.pairs[i].Key)
+		if _, known := spellings[name]; !known {
+			spellings[name] = m.pairs[i].Key
+		}
+	}
 	for i := range pairs {
-		pairs[i].Key = m.spelling(m.pairs, pairs[i].Key)
+		if spelling, known := spellings[lowerKey(pairs[i].Key)]; known {
+			pairs[i].Key = spelling
+		}
 	}
 	m.set(pairs)
 	m.change()
@@ -175,16 +225,6 @@ func (m *HeaderMap) removeFrom(from int, key string) bool {
 	return true
 }
 
-// spelling is how a key is written among pairs, or else the key itself.
-func (m *HeaderMap) spelling(pairs []Pair, key string) string {
-	for i := range pairs {
-		if EqualFold(pairs[i].Key, key) {
-			return pairs[i].Key
-		}
-	}
-	return key
-}
-
 // EqualFold tells whether two field names are the same but for the case of
 // ASCII letters. Other letters have no case in a header.
 func EqualFold(a, b string) bool {
@@ -204,6 +244,16 @@ func lower(c byte) byte {
 		return c + ('a' - 'A')
 	}
 	return c
+}
+
+// lowerKey is a key in lower case: itself, where it is.
+func lowerKey(key string) string {
+	for i := 0; i < len(key); i++ {
+		if lower(key[i]) != key[i] {
+			return string(appendLower(make([]byte, 0, len(key)), key))
+		}
+	}
+	return key
 }
 
 func appendLower(dst []byte, s string) []byte {

@@ -3,6 +3,7 @@ package abi_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +139,64 @@ func TestCheckFields(t *testing.T) {
 		if got := abi.CheckFields([]abi.Pair{{Key: "Ok", Value: "ok"}, {Key: test.key, Value: test.value}}); got != test.want {
 			t.Errorf("%q: %q:\ngot  %s\nwant %s", test.key, test.value, got, test.want)
 		}
+	}
+}
+
+// Both lists may be chosen by strangers. Work that grows with the product of
+// their lengths would outlast the test's patience here, by minutes.
+func TestSetPairsIsLinear(t *testing.T) {
+	const n = 1 << 16
+	list := func(first byte, salt string) []abi.Pair {
+		pairs := make([]abi.Pair, n)
+		for i := range pairs {
+			pairs[i].Key = string(first) + strings.Repeat("a", 200) + fmt.Sprintf("%05d%s", i, salt)
+		}
+		return pairs
+	}
+	m := abi.NewHeaderMap(list('X', "x"))
+	m.SetPairs(list('x', "y"))
+	if got := m.Pairs()[n-1].Key; got[0] != 'x' {
+		t.Errorf("a key that was not there is spelled %q", got)
+	}
+	m.SetPairs(list('X', "y"))
+	if got := m.Pairs()[n-1].Key; got[0] != 'x' {
+		t.Errorf("a key that was there is spelled %q", got)
+	}
+}
+
+func TestRoomInAHeaderMap(t *testing.T) {
+	const pair = 10 // what a field takes beside its text
+	many := make([]abi.Pair, abi.MaxPairs)
+	for i := range many {
+		many[i] = abi.Pair{Key: fmt.Sprintf("X-%d", i), Value: "v"}
+	}
+	for _, test := range []struct {
+		name        string
+		pairs       []abi.Pair
+		key         string
+		value       int // bytes
+		add, change bool
+	}{
+		{"an empty map", nil, "x", 1, true, true},
+		{"an empty map, to the last byte", nil, "x", abi.MaxMapBytes - 4 - pair - 1, true, true},
+		{"an empty map, a byte more", nil, "x", abi.MaxMapBytes - 4 - pair, false, false},
+		{"as many fields as may be, one of them", many, "x-7", 100, false, true},
+		{"as many fields as may be, one more", many, "x-new", 0, false, false},
+		{"twice as many fields", slices.Concat(many, many), "x-7", 100, false, true},
+		{"a long field becomes longer", []abi.Pair{{Key: "X", Value: strings.Repeat("v", abi.MaxMapBytes-100)}}, "x", abi.MaxMapBytes, false, false},
+		{"a long field stays as long", []abi.Pair{{Key: "X", Value: strings.Repeat("v", abi.MaxMapBytes-100)}}, "x", abi.MaxMapBytes - 100, false, true},
+		{"two long fields become one", []abi.Pair{{Key: "X", Value: strings.Repeat("v", 600<<10)}, {Key: "x", Value: strings.Repeat("v", 600<<10)}}, "x", 600 << 10, false, true},
+		{"a map that is too long becomes shorter", []abi.Pair{{Key: "X", Value: strings.Repeat("v", 3<<20)}}, "x", 2 << 20, false, true},
+		{"a map that is too long becomes longer", []abi.Pair{{Key: "Y"}, {Key: "X", Value: strings.Repeat("v", 3<<20)}}, "y", 1, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m, value := abi.NewHeaderMap(test.pairs), strings.Repeat("n", test.value)
+			if got := m.CanAdd(test.key, value); got != test.add {
+				t.Errorf("add: got %v", got)
+			}
+			if got := m.CanReplace(test.key, value); got != test.change {
+				t.Errorf("replace: got %v", got)
+			}
+		})
 	}
 }
