@@ -36,6 +36,11 @@ type Caller interface {
 	// ABIVersion is the version that the guest was built for.
 	ABIVersion() abi.Version
 
+	// Charge takes fuel from the call that the guest is in, for what is about to
+	// be done in its name, and tells whether there was as much. Where there was
+	// not, it is not done, and the guest traps when it is back.
+	Charge(units int64) bool
+
 	// Restricted tells whether only logging and the clock are to be served, and
 	// everything else answers INTERNAL_FAILURE: while the module starts, and
 	// while the guest's allocator runs inside of another host call.
@@ -64,11 +69,12 @@ type Context interface {
 	// copied before anything else runs. NOT_FOUND: no such property.
 	Property(path string) ([]byte, abi.Status)
 
-	// SetProperty sets a property. The value is the callee's to keep.
+	// SetProperty sets a property. The value is the guest's memory, at most
+	// MaxPropertyBytes of it: what is kept must be copied.
 	SetProperty(path string, value []byte) abi.Status
 
 	// SendLocalResponse answers the stream instead of the upstream. The
-	// response is the callee's to keep.
+	// response, whose body is within BufferLimit, is the callee's to keep.
 	SendLocalResponse(abi.LocalResponse) abi.Status
 
 	// ContinueStream lets a held direction of the stream go on. The type is

@@ -46,6 +46,8 @@ func (c *caller) ABIVersion() abi.Version        { return c.version }
 func (c *caller) Restricted() bool               { return c.restricted }
 func (c *caller) Log(l abi.LogLevel, msg string) { c.log("log %v %.60q", l, msg) }
 
+func (c *caller) Charge(units int64) bool { return c.vm.Charge(units) }
+
 func (c *caller) SetEffective(id uint32) abi.Status {
 	if id != 1 {
 		return abi.StatusBadArgument
@@ -72,10 +74,13 @@ type testContext struct {
 	body       abi.Buffer
 	config     abi.Buffer
 	properties map[string]string
+	writable   bool // every map is the response's, for writing too
 }
 
 func (x *testContext) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
 	switch {
+	case x.writable:
+		return &x.response, abi.StatusOK
 	case t == abi.MapTypeHTTPRequestHeaders:
 		return &x.request, abi.StatusOK
 	case t == abi.MapTypeHTTPResponseHeaders && !write:

@@ -4,20 +4,22 @@ import "github.com/sluice-gateway/sluice/abi"
 
 var headers = []function{
 	{name: abi.ImportGetHeaderMapSize, args: "vw", body: getHeaderMapSize},
-	{name: abi.ImportGetHeaderMapPairs, args: "vo", body: getHeaderMapPairs},
-	{name: abi.ImportSetHeaderMapPairs, args: "vb", body: setHeaderMapPairs},
-	{name: abi.ImportGetHeaderMapValue, args: "vbo", body: getHeaderMapValue},
-	{name: abi.ImportAddHeaderMapValue, args: "vbb", body: addHeaderMapValue},
-	{name: abi.ImportReplaceHeaderMapValue, args: "vbb", body: replaceHeaderMapValue},
-	{name: abi.ImportRemoveHeaderMapValue, args: "vb", body: removeHeaderMapValue},
+	{name: abi.ImportGetHeaderMapPairs, args: "vo", body: getHeaderMapPairs, charges: true},
+	{name: abi.ImportSetHeaderMapPairs, args: "vb", body: setHeaderMapPairs, charges: true},
+	{name: abi.ImportGetHeaderMapValue, args: "vbo", body: getHeaderMapValue, charges: true},
+	{name: abi.ImportAddHeaderMapValue, args: "vbb", body: addHeaderMapValue, charges: true},
+	{name: abi.ImportReplaceHeaderMapValue, args: "vbb", body: replaceHeaderMapValue, charges: true},
+	{name: abi.ImportRemoveHeaderMapValue, args: "vb", body: removeHeaderMapValue, charges: true},
 }
 
 // noFields stands for a map that is valid but not available: reading all of it
 // gives nothing, as with Envoy, since SDKs panic on any other status.
 var noFields abi.HeaderMap
 
+func (c call) mapType() abi.MapType { return abi.MapType(c.u32(0)) }
+
 func (c call) headerMap(write bool) (*abi.HeaderMap, abi.Status) {
-	return c.caller.Current().HeaderMap(abi.MapType(c.u32(0)), write)
+	return c.caller.Current().HeaderMap(c.mapType(), write)
 }
 
 func (c call) allFields() (*abi.HeaderMap, abi.Status) {
@@ -40,29 +42,37 @@ func getHeaderMapSize(c call) abi.Status {
 // proxy_get_header_map_pairs(map, **data, *size)
 func getHeaderMapPairs(c call) abi.Status {
 	fields, status := c.allFields()
-	if status != abi.StatusOK {
+	switch {
+	case !c.charge(0, scan(fields)):
+		return abi.StatusInternalFailure
+	case status != abi.StatusOK:
 		return status
-	}
-	if fields.Len() == 0 { // noFields is shared: do not let it encode itself
+	case fields.Len() == 0: // noFields is shared: do not let it encode itself
 		return c.give(1, nil)
 	}
 	return c.give(1, fields.Encoded())
 }
 
 // proxy_set_header_map_pairs(map, data): all fields are replaced. BAD_ARGUMENT:
-// not writable now, or not a serialized map.
+// not writable now, not a serialized map, or one with a pseudo-header that the
+// map cannot have, or has already.
 func setHeaderMapPairs(c call) abi.Status {
 	data, ok := c.view(1)
-	if !ok {
-		return abi.StatusInvalidMemoryAccess
-	}
 	fields, status := c.headerMap(true)
-	if status != abi.StatusOK {
+	switch {
+	case !c.charge(0, int64(len(data))+scan(fields)):
+		return abi.StatusInternalFailure
+	case !ok:
+		return abi.StatusInvalidMemoryAccess
+	case status != abi.StatusOK:
 		return status
 	}
 	pairs, err := abi.ParsePairs(data)
-	if err != nil {
+	switch {
+	case err != nil, !settlePseudo(c.mapType(), pairs):
 		return abi.StatusBadArgument
+	case !c.caller.Charge(int64(fields.Len()+len(pairs)) * fieldUnits):
+		return abi.StatusInternalFailure
 	}
 	fields.SetPairs(pairs)
 	return abi.StatusOK
@@ -73,14 +83,20 @@ func setHeaderMapPairs(c call) abi.Status {
 // 0.1.0 is told OK with nothing instead.
 func getHeaderMapValue(c call) abi.Status {
 	key, ok := c.view(1)
-	if !ok {
+	fields, status := c.headerMap(false)
+	switch {
+	case !c.charge(len(key), scan(fields)): // with the value, which is among them
+		return abi.StatusInternalFailure
+	case !ok:
 		return abi.StatusInvalidMemoryAccess
 	}
 	var value string
-	fields, status := c.headerMap(false)
 	if status == abi.StatusOK {
-		if value, ok = fields.Get(string(key)); !ok {
-			status = abi.StatusNotFound
+		status = abi.StatusNotFound
+		if len(key) <= abi.MaxMapBytes {
+			if value, ok = fields.Get(string(key)); ok {
+				status = abi.StatusOK
+			}
 		}
 	}
 	if status == abi.StatusNotFound && c.caller.ABIVersion() == abi.V0_1_0 {
@@ -93,48 +109,68 @@ func getHeaderMapValue(c call) abi.Status {
 }
 
 // proxy_add_header_map_value(map, key, value). BAD_ARGUMENT: not writable now,
-// or too much for a map.
+// too much for a map, or a pseudo-header that the map cannot have, or has
+// already.
 func addHeaderMapValue(c call) abi.Status {
-	return c.change(func(fields *abi.HeaderMap, key, value string) {
-		fields.Add(key, value)
-	})
+	return c.set(false)
 }
 
 // proxy_replace_header_map_value(map, key, value): adds a missing field.
+// BAD_ARGUMENT: as for adding one, but a field that is there can be replaced in
+// a map that is full.
 func replaceHeaderMapValue(c call) abi.Status {
-	return c.change(func(fields *abi.HeaderMap, key, value string) {
-		fields.Replace(key, value)
-	})
+	return c.set(true)
 }
 
-func (c call) change(change func(fields *abi.HeaderMap, key, value string)) abi.Status {
+func (c call) set(replace bool) abi.Status {
 	key, ok1 := c.view(1)
 	value, ok2 := c.view(3)
-	if !ok1 || !ok2 {
-		return abi.StatusInvalidMemoryAccess
-	}
 	fields, status := c.headerMap(true)
-	if status != abi.StatusOK {
+	switch {
+	case !c.charge(len(key)+len(value), scan(fields)):
+		return abi.StatusInternalFailure
+	case !ok1 || !ok2:
+		return abi.StatusInvalidMemoryAccess
+	case status != abi.StatusOK:
 		return status
-	}
-	// A guest must not be able to fill the host's memory with fields.
-	if fields.Len() >= abi.MaxPairs || fields.ByteSize()+len(key)+len(value) > abi.MaxMapBytes {
+	case len(key)+len(value) > abi.MaxMapBytes: // before it is copied
 		return abi.StatusBadArgument
 	}
-	change(fields, string(key), string(value))
+	name, text := string(key), string(value)
+	if isPseudo(name) {
+		known := false
+		if name, known = pseudo(c.mapType(), name); !known {
+			return abi.StatusBadArgument
+		}
+		if _, there := fields.Get(name); there && !replace {
+			return abi.StatusBadArgument
+		}
+	}
+	// A guest must not be able to fill the host's memory with fields.
+	switch {
+	case replace && fields.CanReplace(name, text):
+		fields.Replace(name, text)
+	case !replace && fields.CanAdd(name, text):
+		fields.Add(name, text)
+	default:
+		return abi.StatusBadArgument
+	}
 	return abi.StatusOK
 }
 
 // proxy_remove_header_map_value(map, key): a missing field is no error.
 func removeHeaderMapValue(c call) abi.Status {
 	key, ok := c.view(1)
-	if !ok {
-		return abi.StatusInvalidMemoryAccess
-	}
 	fields, status := c.headerMap(true)
-	if status != abi.StatusOK {
+	switch {
+	case !c.charge(len(key), scan(fields)):
+		return abi.StatusInternalFailure
+	case !ok:
+		return abi.StatusInvalidMemoryAccess
+	case status != abi.StatusOK:
 		return status
+	case len(key) <= abi.MaxMapBytes: // no field has a longer one
+		fields.Remove(string(key))
 	}
-	fields.Remove(string(key))
 	return abi.StatusOK
 }

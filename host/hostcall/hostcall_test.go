@@ -296,6 +296,110 @@ func TestFieldsAreBounded(t *testing.T) {
 	}
 }
 
+// A client may send as many fields as a map can have, or more.
+func TestFieldsOfAFullMapCanBeReplaced(t *testing.T) {
+	d := newDriver(t, "driver")
+	full := make([]abi.Pair, abi.MaxPairs+10)
+	for i := range full {
+		full[i] = abi.Pair{Key: "X", Value: "1"}
+	}
+	full[7].Key = "Y"
+	d.context.request.Reset(full)
+	for _, test := range []struct {
+		name string
+		args []any
+		want abi.Status
+		len  int
+	}{
+		{abi.ImportReplaceHeaderMapValue, []any{request, "z", "2"}, abi.StatusBadArgument, len(full)},
+		{abi.ImportReplaceHeaderMapValue, []any{request, "y", "2"}, abi.StatusOK, len(full)},
+		{abi.ImportAddHeaderMapValue, []any{request, "y", "3"}, abi.StatusBadArgument, len(full)},
+		{abi.ImportRemoveHeaderMapValue, []any{request, "y"}, abi.StatusOK, len(full) - 1},
+		{abi.ImportReplaceHeaderMapValue, []any{request, "x", "2"}, abi.StatusOK, 1},
+		{abi.ImportReplaceHeaderMapValue, []any{request, "z", "2"}, abi.StatusOK, 2},
+	} {
+		if got := d.call(test.name, test.args...); got != test.want || d.context.request.Len() != test.len {
+			t.Errorf("%s %q: got %v and %d fields, want %v and %d", test.name, test.args, got, d.context.request.Len(), test.want, test.len)
+		}
+	}
+}
+
+// What a guest sees first of a head's pseudo-headers is all that there is.
+func TestPseudoHeadersAreKnownAndSingle(t *testing.T) {
+	const add, replace, set = abi.ImportAddHeaderMapValue, abi.ImportReplaceHeaderMapValue, abi.ImportSetHeaderMapPairs
+	pairs := func(keys ...string) []abi.Pair {
+		var pairs []abi.Pair
+		for _, key := range keys {
+			pairs = append(pairs, abi.Pair{Key: key, Value: "v"})
+		}
+		return pairs
+	}
+	for _, test := range []struct {
+		name string
+		args []any
+		want abi.Status
+		keys string // of the map, where it changes
+	}{
+		{add, []any{request, ":path", "/other"}, abi.StatusBadArgument, ""},
+		{add, []any{request, ":PATH", "/other"}, abi.StatusBadArgument, ""},
+		{add, []any{request, ":method", "GET"}, abi.StatusOK, ":path x :method"},
+		{add, []any{request, ":Method", "GET"}, abi.StatusOK, ":path x :method"},
+		{add, []any{request, ":status", "200"}, abi.StatusBadArgument, ""},
+		{add, []any{request, ":protocol", "websocket"}, abi.StatusBadArgument, ""},
+		{add, []any{request, ":", ""}, abi.StatusBadArgument, ""},
+		{replace, []any{request, ":path", "/other"}, abi.StatusOK, ":path x"},
+		{replace, []any{request, ":Scheme", "http"}, abi.StatusOK, ":path x :scheme"},
+		{replace, []any{request, ":authority", "docker"}, abi.StatusOK, ":path x :authority"},
+		{replace, []any{request, ":status", "200"}, abi.StatusBadArgument, ""},
+		{replace, []any{request, ":pat", "/"}, abi.StatusBadArgument, ""},
+		{set, []any{request, pairs(":METHOD", ":path", ":scheme", ":authority", "y", "y")}, abi.StatusOK, ":method :path :scheme :authority y y"},
+		{set, []any{request, pairs(":path", "y", ":path")}, abi.StatusBadArgument, ""},
+		{set, []any{request, pairs(":path", ":Path")}, abi.StatusBadArgument, ""},
+		{set, []any{request, pairs(":path", ":status")}, abi.StatusBadArgument, ""},
+		{abi.ImportRemoveHeaderMapValue, []any{request, ":path"}, abi.StatusOK, "x"},
+		{abi.ImportRemoveHeaderMapValue, []any{request, ":other"}, abi.StatusOK, ":path x"},
+	} {
+		d := newDriver(t, "driver")
+		d.context.request.Reset(pairs(":path", "x"))
+		if got := d.call(test.name, test.args...); got != test.want {
+			t.Errorf("%s %q: got %v, want %v", test.name, test.args, got, test.want)
+		}
+		if test.keys == "" {
+			test.keys = ":path x"
+		}
+		var keys []string
+		for _, pair := range d.context.request.Pairs() {
+			keys = append(keys, pair.Key)
+		}
+		if got := strings.Join(keys, " "); got != test.keys {
+			t.Errorf("%s %q: the map has %q, want %q", test.name, test.args, got, test.keys)
+		}
+	}
+}
+
+func TestPseudoHeadersOfResponsesAndTrailers(t *testing.T) {
+	d := newDriver(t, "driver")
+	d.context.writable = true
+	for _, test := range []struct {
+		of   abi.MapType
+		key  string
+		want abi.Status
+	}{
+		{abi.MapTypeHTTPResponseHeaders, ":status", abi.StatusOK},
+		{abi.MapTypeHTTPResponseHeaders, ":path", abi.StatusBadArgument},
+		{abi.MapTypeHTTPResponseTrailers, ":status", abi.StatusBadArgument},
+		{abi.MapTypeHTTPRequestTrailers, ":path", abi.StatusBadArgument},
+		{abi.MapTypeHTTPRequestTrailers, "path", abi.StatusOK},
+	} {
+		if got := d.call(abi.ImportReplaceHeaderMapValue, int(test.of), test.key, "v"); got != test.want {
+			t.Errorf("replace %s in %v: got %v, want %v", test.key, test.of, got, test.want)
+		}
+		if got := d.call(abi.ImportSetHeaderMapPairs, int(test.of), []abi.Pair{{Key: test.key}}); got != test.want {
+			t.Errorf("set %s in %v: got %v, want %v", test.key, test.of, got, test.want)
+		}
+	}
+}
+
 // The driver as a filter: its configuration is a program of host calls.
 func TestDriverRunsItsConfiguration(t *testing.T) {
 	d := newDriver(t, "driver")

@@ -5,7 +5,7 @@ import "github.com/sluice-gateway/sluice/abi"
 // Functions of version 0.1.0 alone. The specification gives the last three no
 // result, the C++ host gives them one: guests may declare either.
 var legacy = []function{
-	{name: abi.ImportGetConfiguration, args: "o", body: getConfiguration},
+	{name: abi.ImportGetConfiguration, args: "o", body: getConfiguration, charges: true},
 	{name: abi.ImportContinueRequest, args: "", body: continueRequest},
 	{name: abi.ImportContinueResponse, args: "", body: continueResponse},
 	{name: abi.ImportClearRouteCache, args: "", body: clearRouteCache},
@@ -19,10 +19,14 @@ func getConfiguration(c call) abi.Status {
 	if status != abi.StatusOK {
 		buffer, status = context.Buffer(abi.BufferTypeVMConfiguration, false)
 	}
-	if status != abi.StatusOK {
-		return c.give(0, nil)
+	var data []byte
+	if status == abi.StatusOK {
+		data = buffer.Bytes
 	}
-	return c.give(0, buffer.Bytes)
+	if !c.charge(len(data), 0) {
+		return abi.StatusInternalFailure
+	}
+	return c.give(0, data)
 }
 
 // proxy_continue_request()

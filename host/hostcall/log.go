@@ -7,7 +7,7 @@ import "github.com/sluice-gateway/sluice/abi"
 const MaxLogBytes = 16 << 10
 
 var logging = []function{
-	{name: abi.ImportLog, args: "vb", body: logMessage, unrestricted: true},
+	{name: abi.ImportLog, args: "vb", body: logMessage, unrestricted: true, charges: true},
 	{name: abi.ImportGetLogLevel, args: "w", body: getLogLevel, unrestricted: true},
 }
 
@@ -15,7 +15,10 @@ var logging = []function{
 func logMessage(c call) abi.Status {
 	level := abi.LogLevel(c.u32(0))
 	message, ok := c.view(1)
+	message = message[:min(len(message), MaxLogBytes)]
 	switch {
+	case !c.charge(len(message), 0):
+		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess
 	case !level.Valid():
@@ -23,7 +26,7 @@ func logMessage(c call) abi.Status {
 	case level < c.caller.LogLevel():
 		return abi.StatusOK // before it is copied
 	}
-	c.caller.Log(level, string(message[:min(len(message), MaxLogBytes)]))
+	c.caller.Log(level, string(message))
 	return abi.StatusOK
 }
 

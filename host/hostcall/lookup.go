@@ -25,6 +25,9 @@ type function struct {
 	//	O  the same, but address 0 means that it is not wanted
 	args string
 	body func(call) abi.Status
+	// charges says that the body charges the guest, before anything that takes
+	// time; see call.charge. The others cost what every call does.
+	charges bool
 	// unrestricted functions are served at any time; see Caller.Restricted.
 	unrestricted bool
 	// loose functions accept any parameters: they are not served yet, and some
@@ -111,10 +114,10 @@ func (f *function) params() []api.ValueType {
 
 // bind makes the function that wazero calls.
 func (f *function) bind(body func(call) abi.Status, silent bool) api.GoModuleFunc {
-	unrestricted := f.unrestricted
+	unrestricted, charges := f.unrestricted, f.charges
 	return func(ctx context.Context, module api.Module, stack []uint64) {
 		status := abi.StatusInternalFailure
-		if caller, ok := ctx.(Caller); ok && (unrestricted || !caller.Restricted()) {
+		if caller, ok := ctx.(Caller); ok && (unrestricted || !caller.Restricted()) && (charges || caller.Charge(callUnits)) {
 			status = body(call{caller, module.Memory(), stack})
 		}
 		if !silent {

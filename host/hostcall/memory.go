@@ -29,21 +29,6 @@ func (c call) view(i int) ([]byte, bool) {
 	return c.memory.Read(ptr, size)
 }
 
-// text is view, copied into a string.
-func (c call) text(i int) (string, bool) {
-	view, ok := c.view(i)
-	return string(view), ok
-}
-
-// bytes is view, copied.
-func (c call) bytes(i int) ([]byte, bool) {
-	view, ok := c.view(i)
-	if len(view) == 0 {
-		return nil, ok
-	}
-	return append([]byte(nil), view...), ok
-}
-
 // writable tells whether size bytes can be written where argument i points to.
 // Address 0 is memory like any other.
 func (c call) writable(i int, size uint32) bool {

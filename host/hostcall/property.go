@@ -1,36 +1,70 @@
 package hostcall
 
-import "github.com/sluice-gateway/sluice/abi"
+import (
+	"bytes"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+// MaxPropertyBytes is the longest value that a guest can give a property.
+const MaxPropertyBytes = 64 << 10
 
 var properties = []function{
-	{name: abi.ImportGetProperty, args: "bo", body: getProperty},
-	{name: abi.ImportSetProperty, args: "bb", body: setProperty},
+	{name: abi.ImportGetProperty, args: "bo", body: getProperty, charges: true},
+	{name: abi.ImportSetProperty, args: "bb", body: setProperty, charges: true},
 }
 
 // proxy_get_property(path, **value, *size). NOT_FOUND: no such property.
 func getProperty(c call) abi.Status {
 	path, ok := c.view(0)
+	context := c.caller.Current()
 	switch {
+	case !c.charge(len(path), searched(context, path)):
+		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess
 	case len(path) > abi.MaxPathBytes:
 		return abi.StatusNotFound
 	}
-	value, status := c.caller.Current().Property(string(path))
-	if status != abi.StatusOK {
+	value, status := context.Property(string(path))
+	switch {
+	case status != abi.StatusOK:
 		return status
+	case !c.caller.Charge(int64(len(value)) / bytesPerUnit):
+		return abi.StatusInternalFailure
 	}
 	return c.give(2, value)
 }
 
-// proxy_set_property(path, value)
+// searched is what looking for a property costs that is, or lies in, a header
+// map.
+func searched(context Context, path []byte) int64 {
+	of := abi.MapTypeHTTPRequestHeaders
+	switch {
+	case bytes.HasPrefix(path, []byte("request\x00headers")):
+	case bytes.HasPrefix(path, []byte("response\x00headers")):
+		of = abi.MapTypeHTTPResponseHeaders
+	default:
+		return 0
+	}
+	fields, status := context.HeaderMap(of, false)
+	if status != abi.StatusOK {
+		return 0
+	}
+	return scan(fields)
+}
+
+// proxy_set_property(path, value). BAD_ARGUMENT: something is longer than it may
+// be, or the property cannot be set.
 func setProperty(c call) abi.Status {
 	path, ok1 := c.view(0)
-	value, ok2 := c.bytes(2)
+	value, ok2 := c.view(2)
 	switch {
+	case !c.charge(len(path), int64(len(value))): // it is kept
+		return abi.StatusInternalFailure
 	case !ok1 || !ok2:
 		return abi.StatusInvalidMemoryAccess
-	case len(path) > abi.MaxPathBytes:
+	case len(path) > abi.MaxPathBytes, len(value) > MaxPropertyBytes:
 		return abi.StatusBadArgument
 	}
 	return c.caller.Current().SetProperty(string(path), value)

@@ -5,7 +5,7 @@ import "github.com/sluice-gateway/sluice/abi"
 var streams = []function{
 	{name: abi.ImportContinueStream, args: "v", body: continueStream},
 	{name: abi.ImportCloseStream, args: "v", body: closeStream},
-	{name: abi.ImportSendLocalResponse, args: "vbbbv", body: sendLocalResponse},
+	{name: abi.ImportSendLocalResponse, args: "vbbbv", body: sendLocalResponse, charges: true},
 	later(abi.ImportGetStatus, "wo"), // of a callout
 }
 
@@ -27,24 +27,34 @@ func closeStream(c call) abi.Status {
 	return c.caller.Current().CloseStream(t)
 }
 
+// MaxDetailsBytes is the longest text that says why a guest sends a local
+// response.
+const MaxDetailsBytes = 4 << 10
+
 // proxy_send_local_response(code, details, body, headers, grpc_status).
-// BAD_ARGUMENT: the headers are not a serialized map, or there is nobody to
-// answer.
+// BAD_ARGUMENT: the headers are not a serialized map, something is longer than it
+// may be, or there is nobody to answer.
 func sendLocalResponse(c call) abi.Status {
-	details, ok1 := c.text(1)
-	body, ok2 := c.bytes(3)
+	details, ok1 := c.view(1)
+	body, ok2 := c.view(3)
 	headers, ok3 := c.view(5)
-	if !ok1 || !ok2 || !ok3 {
+	context := c.caller.Current()
+	switch {
+	case !c.charge(len(details)+len(body), int64(len(headers))):
+		return abi.StatusInternalFailure
+	case !ok1 || !ok2 || !ok3:
 		return abi.StatusInvalidMemoryAccess
+	case len(details) > MaxDetailsBytes, len(body) > context.BufferLimit():
+		return abi.StatusBadArgument
 	}
-	pairs, err := abi.ParsePairs(headers)
+	pairs, err := abi.ParsePairs(headers) // checks its length itself
 	if err != nil {
 		return abi.StatusBadArgument
 	}
-	return c.caller.Current().SendLocalResponse(abi.LocalResponse{
+	return context.SendLocalResponse(abi.LocalResponse{
 		StatusCode: c.u32(0),
-		Details:    details,
-		Body:       body,
+		Details:    string(details),
+		Body:       append([]byte(nil), body...),
 		Headers:    pairs,
 		GRPCStatus: int32(c.u32(7)),
 	})

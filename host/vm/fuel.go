@@ -31,12 +31,20 @@ func (i *Instance) SetFuel(units int64) {
 	i.fuel = units
 }
 
-// Charge takes fuel from the call that is running, for what a host call does in
-// its name. A guest that has none left ends soon after it is back.
-func (i *Instance) Charge(units int64) {
-	if i.depth > 0 && units > 0 {
-		i.tank.Set(uint64(max(int64(i.tank.Get())-units, -1<<62)))
+// Charge takes fuel from the call that is running, for what a host call is about
+// to do in its name, and tells whether there was as much. Where there was not,
+// the host call should not do it: the guest traps soon after it is back, at the
+// next check of its own. Nothing is taken while nothing runs.
+func (i *Instance) Charge(units int64) bool {
+	if i.depth == 0 {
+		return true
 	}
+	left := int64(i.tank.Get())
+	if units > 0 {
+		left = max(left-units, -1<<62)
+		i.tank.Set(uint64(left))
+	}
+	return left >= 0
 }
 
 // Used is how much fuel the last call from outside has used, or the one that is
@@ -51,10 +59,7 @@ func (i *Instance) Used() int64 {
 // sleep is what a guest's wait is made of. Time that is slept is paid like time
 // that is computed, and cannot be longer than what is left.
 func (i *Instance) sleep(nanoseconds int64) {
-	if left := int64(i.tank.Get()); nanoseconds > left {
-		i.Charge(nanoseconds)
-		return // the guest traps when it is back
+	if i.Charge(nanoseconds) {
+		time.Sleep(time.Duration(nanoseconds))
 	}
-	i.Charge(nanoseconds)
-	time.Sleep(time.Duration(nanoseconds))
 }
