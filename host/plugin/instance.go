@@ -74,8 +74,12 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		return nil, &StartError{Step: "link", Err: err}
 	}
 	i.vm = machine
+	defer func() {
+		if !i.serving { // it failed, or panicked
+			i.close()
+		}
+	}()
 	if err := i.begin(); err != nil {
-		i.close()
 		return nil, err
 	}
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
@@ -166,6 +170,8 @@ func (i *Instance) lose(err error) {
 		return
 	}
 	i.tick.disarm()
+	defer i.plugin.replace(i)
+	defer i.close()
 	var trap *vm.TrapError
 	attrs := []any{slog.Any("error", err)}
 	if errors.As(err, &trap) && trap.Stack != "" {
@@ -174,14 +180,12 @@ func (i *Instance) lose(err error) {
 	if i.serving { // else the error goes up to whoever starts it
 		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
 	}
-	i.close()
-	i.plugin.replace(i)
 }
 
 // close frees the instance without another word to the guest.
 func (i *Instance) close() {
 	i.lost.Store(true)
-	if err := i.vm.Close(); err != nil {
+	if err := i.plugin.protect(i.vm.Close); err != nil {
 		i.plugin.log.Warn("cannot close an instance", slog.Any("error", err))
 	}
 }

@@ -152,12 +152,18 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 			case <-time.After(delay):
 			}
 		}
-		instance, err := p.startInstance(shard)
-		if err == nil {
+		err := p.protect(func() error {
+			instance, err := p.startInstance(shard)
+			if err != nil {
+				p.log.Error("cannot replace a crashed instance", slog.Any("error", err))
+				return err
+			}
 			p.install(instance)
+			return nil
+		})
+		if err == nil {
 			return
 		}
-		p.log.Error("cannot replace a crashed instance", slog.Any("error", err))
 		p.mu.Lock()
 		p.crashes++
 		delay = max(backoff(p.crashes), backoffBase)

@@ -56,16 +56,13 @@ func (t *ticker) schedule(i *Instance) {
 }
 
 func (i *Instance) onTick() {
-	i.lock()
-	if i.lost.Load() {
-		i.unlock()
-		return
-	}
-	i.current = &i.root
-	_, err := i.call(onTick, rootID)
-	i.current = &i.root
-	i.unlock()
-	if err != nil {
+	serves := i.background(func() error {
+		i.current = &i.root
+		_, err := i.call(onTick, rootID)
+		i.current = &i.root
+		return err
+	})
+	if !serves {
 		return // lose has disarmed the ticker
 	}
 	i.tick.mu.Lock()

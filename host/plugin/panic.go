@@ -1,0 +1,41 @@
+package plugin
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+)
+
+// A panicError is what is left of a panic: a fault of the gateway, not of the
+// guest, whose own faults are traps.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// protect runs work of a goroutine that no stream waits for. There, a panic
+// would end the process with everybody's streams; here it is logged with its
+// stack, and is an error.
+func (p *Plugin) protect(work func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value}
+			p.log.Error("the gateway panicked on behalf of the filter; please report it",
+				slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	return work()
+}
+
+// background runs work on the instance that no stream waits for, under its
+// lock, and tells whether the instance is still in service.
+func (i *Instance) background(work func() error) bool {
+	i.lock()
+	defer i.unlock()
+	if i.lost.Load() {
+		return false
+	}
+	if err := i.plugin.protect(work); err != nil {
+		i.lose(err) // a trap has been dealt with by call
+	}
+	return !i.lost.Load()
+}
