@@ -58,7 +58,6 @@ type body struct {
 	groups       uint32 // of locals
 	locals       uint32 // parameters included
 	instructions int
-	shape        shape    // of the function
 	height       int      // of the operand stack, not less than it is
 	highest      int      // that it was
 	parts        uint64   // of the control flow, between branches and labels
