@@ -140,7 +140,7 @@ func TestRequestsThatAnEngineRefuses(t *testing.T) {
 		{"kill what does not run", "POST", "/containers/web/kill", "", 409, "not running"},
 		{"logs of no stream", "GET", "/containers/web/logs", "", 400, "at least one stream"},
 		{"unknown filter", "GET", "/containers/json?filters=%7B%22volume%22%3A%5B%22x%22%5D%7D", "", 400, "invalid filter 'volume'"},
-		{"broken filter", "GET", "/containers/json?filters=%7B", "", 400, "invalid filter"},
+		{"broken filter", "GET", "/containers/json?filters=%7B", "", 400, "query parameter filters"},
 		{"an operation it does not know", "POST", "/build", "", 501, "ImageBuild is not supported"},
 		{"an import", "POST", "/images/create?fromSrc=-", "", 501, "not supported"},
 		{"unknown image", "GET", "/images/nope/json", "", 404, "No such image"},

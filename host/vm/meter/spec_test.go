@@ -291,6 +291,6 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 		}
 	}
 	if compared == 0 {
-		t.Skip("only text")
+		t.Log("this script is about the text format only")
 	}
 }
