@@ -188,7 +188,7 @@ var varying = []struct {
 	{regexp.MustCompile(`/[^ ]*/sluice-e2e-\d+/[^ ]*docker\.sock`), "SOCKET"},
 	{regexp.MustCompile(`/var/run/docker\.sock`), "SOCKET"},
 	// The command line says so of its own pipe, or not: it depends on how far its upload came before the engine refused it.
-	{regexp.MustCompile(`(?m)^time="[^"]*" level=error msg="Can't [^"]*: io: read/write on closed pipe"\n?`), ""},
+	{regexp.MustCompile(`(?m)^(\d\| )?time="[^"]*" level=error msg="Can't [^"]*: io: read/write on closed pipe"\n?`), ""},
 }
 
 func (d *docker) normalise(text string) string {
