@@ -46,6 +46,8 @@ type Instance struct {
 	// finished holds contexts whose guest called proxy_done inside a callback;
 	// they are deleted after it, since a guest is not entered twice.
 	finished []*Stream
+	pending  []*Stream   // contexts that wait for proxy_done, the oldest first
+	expiry   *time.Timer // of the oldest
 	tick     ticker
 }
 
@@ -185,6 +187,11 @@ func (i *Instance) lose(err error) {
 // close frees the instance without another word to the guest.
 func (i *Instance) close() {
 	i.lost.Store(true)
+	if i.expiry != nil {
+		i.expiry.Stop()
+	}
+	// Streams may hold on to the instance for long; it must not hold on to them.
+	i.contexts, i.pending, i.finished = nil, nil, nil
 	if err := i.plugin.protect(i.vm.Close); err != nil {
 		i.plugin.log.Warn("cannot close an instance", slog.Any("error", err))
 	}

@@ -92,6 +92,30 @@ func (l *logLimit) take(now time.Time) (allowed bool, dropped int) {
 	return true, dropped
 }
 
+// rareEvery is the shortest time between two lines of a rareLine.
+const rareEvery = time.Minute
+
+// rareLine counts what is worth a line in the log, but not each time.
+type rareLine struct {
+	mu    sync.Mutex
+	next  time.Time
+	count int
+}
+
+// take counts n more and returns how many a line, if it is time for one, is to
+// speak of.
+func (r *rareLine) take(now time.Time, n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count += n
+	if now.Before(r.next) {
+		return 0
+	}
+	r.next = now.Add(rareEvery)
+	n, r.count = r.count, 0
+	return n
+}
+
 // guestWriter turns what a guest prints on fd 1 and 2 into log lines.
 type guestWriter struct {
 	instance *Instance

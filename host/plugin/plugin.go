@@ -54,9 +54,10 @@ type Plugin struct {
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
 
-	lines  logLimit
-	shards []shard
-	next   atomic.Uint32 // round robin over shards
+	lines   logLimit
+	overdue rareLine // contexts that did not end by themselves
+	shards  []shard
+	next    atomic.Uint32 // round robin over shards
 
 	mu      sync.Mutex // guards what follows
 	closed  bool

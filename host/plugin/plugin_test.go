@@ -42,6 +42,12 @@ func (l *logged) messages() []string {
 	return strings.Split(strings.TrimSuffix(l.text.String(), "\n"), "\n")
 }
 
+func (l *logged) count(line string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), line)
+}
+
 func (l *logged) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.MessageKey || a.Key == "dropped" {
@@ -135,7 +141,7 @@ func TestCallbacksComeInTheirOrder(t *testing.T) {
 		}
 		between = append(between, stage)
 	}
-	if diff := cmp.Diff([]plugin.Stages{plugin.RequestHeaders, plugin.RequestBody, plugin.ResponseHeaders, plugin.ResponseBody, plugin.Log}, between); diff != "" {
+	if diff := cmp.Diff([]plugin.Stages{plugin.RequestHeaders, plugin.RequestBody, plugin.ResponseHeaders, plugin.ResponseBody, plugin.Log, plugin.Log}, between); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}
 }

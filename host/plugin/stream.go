@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
@@ -26,9 +27,20 @@ type Stream struct {
 	instance *Instance
 	state    State
 	id       uint32
-	pending  bool // proxy_on_done answered false; proxy_done is awaited
-	deleted  bool
+	phase    phase     // guarded by the instance's lock
+	since    time.Time // when it began to wait
 }
+
+// phase is how far a context's end has come.
+type phase uint8
+
+const (
+	phaseLive    phase = iota
+	phaseEnding        // proxy_on_done runs
+	phaseWaiting       // it answered false, and proxy_done is awaited
+	phaseDone          // proxy_done was called
+	phaseDeleted       // proxy_on_log and proxy_on_delete were called, or are
+)
 
 // Open creates the guest's context for a new stream, on an instance that the
 // stream then keeps to. Host calls made in its callbacks act on state. An error
@@ -106,8 +118,9 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 
 // Done ends the context: proxy_on_done, then, at once or when the guest calls
 // proxy_done, proxy_on_log and proxy_on_delete. Nothing is called on an
-// instance that is lost. Where the guest asks for more time, pending is true:
-// its state is then still referred to, and must not be used for another stream.
+// instance that is lost. Where the guest asks for more time, which it is given
+// within limits, pending is true: its state is then still referred to, and must
+// not be used for another stream.
 func (s *Stream) Done() (pending bool) {
 	i := s.instance
 	if i == nil {
@@ -119,15 +132,17 @@ func (s *Stream) Done() (pending bool) {
 		return false
 	}
 	i.current = s.state
+	s.phase = phaseEnding
 	s.state.SetStage(Log)
-	defer s.state.SetStage(0)
-	done, err := i.call(onDone, uint64(s.id))
-	if err != nil || s.deleted { // deleted: proxy_done inside of proxy_on_done
+	answer, err := i.call(onDone, uint64(s.id))
+	s.state.SetStage(0)
+	if err != nil {
 		return false
 	}
-	if i.funcs[onDone] != nil && uint32(done) == 0 {
-		s.pending = true
-		return true
+	// A guest that has called proxy_done meanwhile is done, whatever it answers.
+	if i.funcs[onDone] != nil && uint32(answer) == 0 && s.phase == phaseEnding {
+		i.keep(s)
+		return s.phase == phaseWaiting && !i.lost.Load()
 	}
 	_ = s.delete() // a trap has been dealt with by call
 	return false
@@ -135,16 +150,21 @@ func (s *Stream) Done() (pending bool) {
 
 // delete ends the guest's context. The caller holds the instance's lock.
 func (s *Stream) delete() error {
-	if s.deleted {
+	if s.phase == phaseDeleted {
 		return nil
 	}
-	s.deleted = true
+	s.phase = phaseDeleted
 	i := s.instance
-	i.current = s.state
-	_, err := i.call(onLog, uint64(s.id))
-	if err == nil {
-		_, err = i.call(onDelete, uint64(s.id))
+	i.settled(s)
+	s.state.SetStage(Log)
+	var err error
+	for _, c := range [...]callback{onLog, onDelete} {
+		i.current = s.state // call may have deleted another context in between
+		if _, err = i.call(c, uint64(s.id)); err != nil {
+			break
+		}
 	}
+	s.state.SetStage(0)
 	delete(i.contexts, s.id)
 	i.current = &i.root
 	if err == nil {
@@ -154,13 +174,17 @@ func (s *Stream) delete() error {
 }
 
 // FinishPending is what the stream's state answers to proxy_done: the context
-// is deleted after the callback that runs, if it waits for that.
+// is deleted after the callback that runs. NOT_FOUND: the filter has not been
+// asked whether it is done, or has said that it is.
 func (s *Stream) FinishPending() abi.Status {
-	if !s.pending {
+	switch s.phase {
+	case phaseEnding: // Done goes on to delete it
+	case phaseWaiting:
+		s.instance.finished = append(s.instance.finished, s)
+	default:
 		return abi.StatusNotFound
 	}
-	s.pending = false
-	s.instance.finished = append(s.instance.finished, s)
+	s.phase = phaseDone
 	return abi.StatusOK
 }
 
