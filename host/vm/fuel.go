@@ -33,8 +33,9 @@ func (i *Instance) SetFuel(units int64) {
 
 // Charge takes fuel from the call that is running, for what a host call is about
 // to do in its name, and tells whether there was as much. Where there was not,
-// the host call should not do it: the guest traps soon after it is back, at the
-// next check of its own. Nothing is taken while nothing runs.
+// the host call should not do it: the guest traps at the next check of its own
+// after it is back, and at the latest when it returns. Nothing is taken while
+// nothing runs.
 func (i *Instance) Charge(units int64) bool {
 	if i.depth == 0 {
 		return true

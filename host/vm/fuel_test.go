@@ -113,3 +113,26 @@ func TestExitDuringStartGivesTheStackBack(t *testing.T) {
 		t.Errorf("got %d, want 0", got)
 	}
 }
+
+// A host call may be the last that a callback does. One that was refused for
+// want of fuel must not pass for done: a guard's denial may have been it.
+func TestCallThatReturnsWithoutFuelTraps(t *testing.T) {
+	var i *vm.Instance
+	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
+		return func(_ context.Context, _ api.Module, stack []uint64) {
+			if i.Charge(2000) {
+				t.Error("there was as much fuel")
+			}
+			stack[0] = 0
+		}, true
+	}})
+	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	_, err = i.Func("log").Call()
+	if trap := trapped(t, err, "used up its fuel of 1000 units"); !trap.OutOfFuel || !i.Poisoned() {
+		t.Errorf("out of fuel %v, poisoned %v", trap.OutOfFuel, i.Poisoned())
+	}
+}

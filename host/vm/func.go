@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
@@ -105,12 +106,20 @@ func (f *Func) enter(start bool) error {
 		// What was on the stack is gone, but not paid back.
 		i.stack.Set(StackLimit)
 		return errExitZero
-	case err != nil:
+	case err == nil && int64(i.tank.Get()) < 0:
+		// The last that it did was a host call that it could not pay for, which
+		// may not have been done: its result means nothing.
+		err = errOverdrawn
+	}
+	if err != nil {
 		i.poison(f, err)
 		return i.trap
 	}
 	return nil
 }
+
+// errOverdrawn is the end of a call that returned without fuel.
+var errOverdrawn = errors.New("returned without fuel")
 
 // poison ends the life of the instance. The first trap is the one to tell about.
 func (i *Instance) poison(f *Func, err error) {
@@ -127,7 +136,7 @@ const unreachable = "unreachable"
 // explain tells a trap that metering made from one of the guest's own.
 func (i *Instance) explain(trap *TrapError) {
 	switch {
-	case trap.Reason != unreachable:
+	case trap.Reason != unreachable && trap.Err != errOverdrawn:
 	case int64(i.tank.Get()) < 0:
 		trap.OutOfFuel = true
 		trap.Reason = fmt.Sprintf("used up its fuel of %d units", i.budget)

@@ -73,11 +73,11 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	i.SetFuel(options.Fuel)
 	config := e.config.WithNanosleep(i.sleep)
 	if options.Stdout != nil {
-		i.stdout.to = options.Stdout
+		i.stdout.to, i.stdout.charge = options.Stdout, i.Charge
 		config = config.WithStdout(&i.stdout)
 	}
 	if options.Stderr != nil {
-		i.stderr.to = options.Stderr
+		i.stderr.to, i.stderr.charge = options.Stderr, i.Charge
 		config = config.WithStderr(&i.stderr)
 	}
 	module, err := e.runtime.InstantiateModule(m.code.context, m.code.compiled, config)

@@ -9,22 +9,33 @@ import (
 // in pieces.
 const maxLine = 8 << 10
 
+// lineUnits is the fuel that a line costs, beside a unit for each byte.
+const lineUnits = 200
+
 // lineWriter hands what a guest prints to a writer line by line, without the
 // line's end. Empty lines are dropped.
 type lineWriter struct {
-	to   io.Writer
-	line []byte
+	to     io.Writer
+	charge func(units int64) bool // see Instance.Charge
+	line   []byte
 }
 
 // Write never fails: what becomes of its output is not the guest's business.
+// What a guest cannot pay for is dropped.
 func (w *lineWriter) Write(p []byte) (int, error) {
+	if !w.charge(int64(len(p))) {
+		return len(p), nil
+	}
 	for rest := p; len(rest) > 0; {
 		line, after, whole := bytes.Cut(rest, []byte{'\n'})
 		if room := maxLine - len(w.line); len(line) > room {
 			line, after, whole = rest[:room], rest[room:], true
 		}
 		w.line = append(w.line, line...)
-		if whole {
+		if whole && len(w.line) > 0 {
+			if !w.charge(lineUnits) {
+				break
+			}
 			w.flush()
 		}
 		rest = after

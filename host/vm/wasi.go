@@ -7,6 +7,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
 )
@@ -26,7 +27,7 @@ func newWASI(ctx context.Context, runtime wazero.Runtime) (api.Module, error) {
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(builder)
 	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(procExit), []api.ValueType{i32}, nil).Export("proc_exit")
 	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(randomGet), []api.ValueType{i32, i32}, []api.ValueType{i32}).Export("random_get")
-	compiled, err := builder.Compile(ctx)
+	compiled, err := builder.Compile(experimental.WithFunctionListenerFactory(ctx, toll{}))
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +58,9 @@ func randomGet(_ context.Context, module api.Module, stack []uint64) {
 	if !ok {
 		stack[0] = eFault
 		return
+	}
+	if !charge(module, randomUnits*int64(size)) {
+		return // the guest traps when it is back
 	}
 	_, _ = rand.Read(view) // never fails
 }

@@ -1,0 +1,91 @@
+package vm_test
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// A list may be as long as the guest's memory: its length is paid for.
+func TestListsForWASICostFuel(t *testing.T) {
+	const most = 10_000
+	for _, name := range []string{"fd_read", "fd_pread", "fd_write", "fd_pwrite", "poll_oneoff"} {
+		t.Run(name, func(t *testing.T) {
+			i := instantiate(t, "../../host/vm/testdata/lists", vm.InstanceOptions{Fuel: 100_000_000})
+			call(t, i, name, 1)
+			one := i.Used()
+			call(t, i, name, most)
+			if all := i.Used(); all-one < 50*(most-1) {
+				t.Errorf("one costs %d units, and %d cost %d", one, most, all)
+			}
+			i.SetFuel(50 * most)
+			_, err := i.Func(name).Call(most)
+			if trap := trapped(t, err, "used up its fuel of 500000 units"); !trap.OutOfFuel {
+				t.Error("not out of fuel")
+			}
+		})
+	}
+}
+
+// A list that cannot be paid for is not worked through.
+func TestNothingIsPrintedWithoutFuel(t *testing.T) {
+	var stdout lines
+	i := instantiate(t, "../../host/vm/testdata/lists", vm.InstanceOptions{Stdout: &stdout, Fuel: 100_000})
+	const most = 10_000
+	i.Memory().WriteString(512, "line\n")
+	for n := range uint32(most) {
+		buffer := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, 512), 5)
+		i.Memory().Write(4096+8*n, buffer)
+	}
+	_, err := i.Func("fd_write").Call(most)
+	trapped(t, err, "used up its fuel of 100000 units")
+	if len(stdout) > 0 {
+		t.Errorf("%d lines were printed", len(stdout))
+	}
+}
+
+// What is printed is paid for by the byte and by the line.
+func TestOutputCostsFuel(t *testing.T) {
+	const size = 10_000
+	cost := func(text string, fuel int64) (units int64, printed int, err error) {
+		var stdout lines
+		i := instantiate(t, "traps", vm.InstanceOptions{Stdout: &stdout, Fuel: fuel})
+		i.Memory().WriteString(256, text)
+		_, err = i.Func("print").Call(1, 256, uint64(len(text)))
+		return i.Used(), len(stdout), err
+	}
+	few, _, err := cost("\n", 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if empty, _, _ := cost(strings.Repeat("\n", size), 1_000_000); empty-few < size-1 {
+		t.Errorf("%d empty lines cost %d units, one costs %d", size, empty, few)
+	}
+	if full, n, _ := cost(strings.Repeat("a\n", size/2), 10_000_000); n != size/2 || full-few < 100*size {
+		t.Errorf("%d lines cost %d units", n, full)
+	}
+	_, n, err := cost(strings.Repeat("a\n", size/2), 100_000)
+	trapped(t, err, "used up its fuel of 100000 units")
+	if n > 100_000/200 {
+		t.Errorf("%d lines were printed on credit", n)
+	}
+}
+
+func TestRandomnessCostsFuel(t *testing.T) {
+	i := instantiate(t, "traps", vm.InstanceOptions{})
+	call(t, i, "random", 256, 0)
+	none := i.Used()
+	call(t, i, "random", 256, 10_000)
+	if some := i.Used(); some-none < 10_000 {
+		t.Errorf("no bytes cost %d units, 10000 cost %d", none, some)
+	}
+	i.SetFuel(10_000)
+	i.Memory().WriteString(256, "untouched")
+	_, err := i.Func("random").Call(256, 10_000)
+	trapped(t, err, "used up its fuel of 10000 units")
+	if view, _ := i.Memory().Read(256, 9); string(view) != "untouched" {
+		t.Errorf("without fuel memory became %q", view)
+	}
+}
