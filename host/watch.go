@@ -76,8 +76,9 @@ func (w *watcher) run(ctx context.Context) {
 		defer ticker.Stop()
 		polls = ticker.C
 	}
-	quiet := time.NewTimer(0)
-	<-quiet.C
+	// Once at the beginning: a file may have changed after it was read and before
+	// it was watched.
+	quiet := time.NewTimer(w.settings.Debounce)
 	defer quiet.Stop()
 	for {
 		select {

@@ -183,7 +183,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "DATE"},
 	{regexp.MustCompile(`\b(Less than a|About an?|\d+) (second|minute|hour|day)s?\b`), "AGE"},
-	{regexp.MustCompile(`(?m)^( *(Containers|Running|Paused|Stopped|Images|Goroutines|File Descriptors|System Time|EventsListeners): ).*$`), "${1}N"},
+	{regexp.MustCompile(`(?m)^((?:\d\| )? *(Containers|Running|Paused|Stopped|Images|Goroutines|File Descriptors|System Time|EventsListeners): ).*$`), "${1}N"},
 	{regexp.MustCompile(` {3,}`), "   "}, // columns are as wide as what stands in them
 	{regexp.MustCompile(`/[^ ]*/sluice-e2e-\d+/[^ ]*docker\.sock`), "SOCKET"},
 	{regexp.MustCompile(`/var/run/docker\.sock`), "SOCKET"},
