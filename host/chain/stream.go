@@ -217,7 +217,8 @@ func (s *Stream) Close() {
 		for i := range s.filters {
 			s.filters[i].bodies = [2]heldBody{}
 		}
-		s.values, s.info.Holder, s.local = nil, nil, nil
+		// The values stay: proxy_on_log may read them, whenever it comes.
+		s.info.Holder, s.local = nil, nil
 		return
 	}
 	for i := range s.filters {
