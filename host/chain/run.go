@@ -155,7 +155,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		b.Reset(nil)
 		held.own = false
 		if len(data) == 0 && !endOfStream {
-			return prefix, true
+			return prefix, s.settle(d, f) // the callback that held it may have changed the head
 		}
 	}
 	if lent := len(b.Bytes) == 0; lent {
