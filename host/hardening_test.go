@@ -89,6 +89,21 @@ func TestARewriteBehindAReleasedPieceIsJudged(t *testing.T) {
 	}
 }
 
+func TestARewriteInAHeldBodyIsJudgedWhenItIsLetGo(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /images/load", hosttest.JSON(200, "{}"))
+	engine.Handle("POST /containers/c/kill", hosttest.JSON(204, ""))
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "rewrite-and-release instances: 1", "deny match: {operations: [ContainerKill]}", "noop"))
+	conn, r := g.Dial()
+	write(t, conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") // and no more of it
+	if code, body := status(t, r); code != 403 {
+		t.Errorf("got %d %q, want the guard of ContainerKill to deny", code, body)
+	}
+	if n := len(engine.Requests()); n != 0 {
+		t.Errorf("the engine got %s past its guard", engine.Requests()[0].Target)
+	}
+}
+
 func TestAPseudoHeaderStaysTheOnlyOneOfItsName(t *testing.T) {
 	engine := infoEngine(t)
 	engine.Handle("GET /containers/json", hosttest.JSON(200, "[]"))
