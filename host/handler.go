@@ -24,7 +24,7 @@ type exchange struct {
 	start  time.Time
 
 	// first is what the filters have let go of before the head was sent, or a
-	// small body that came with its head; sent is true when that was all of it.
+	// small body that came with its head; whole is true when that was all of it.
 	first   []byte
 	whole   bool
 	hasBody bool // and it is not to be dropped
