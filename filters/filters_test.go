@@ -185,7 +185,7 @@ func TestTheQuickstartLetsOrdinaryWorkPass(t *testing.T) {
 // The cost of a filter for a whole stream: context, stages, deletion.
 func BenchmarkStream(b *testing.B) {
 	inspect := exchange{"GET", "/v1.41/containers/1/json", "", `{"Config":{"Env":["PATH=/bin","DB_PASSWORD=x","HOME=/"]},"State":` + strings.Repeat(`{"a":[1,2,3],"b":`, 60) + `{}` + strings.Repeat(`}`, 60) + `}`}
-	ping := exchange{"GET", "/_ping", "", "OK"}
+	version := exchange{"GET", "/version", "", "OK"}
 	list := exchange{"GET", "/v1.41/containers/json", "", `[]`}
 	run := exchange{"POST", "/v1.41/containers/create?name=web", create, `{"Id":"1"}`}
 	for _, bench := range []struct {
@@ -193,8 +193,8 @@ func BenchmarkStream(b *testing.B) {
 		filters  []string
 		exchange exchange
 	}{
-		{"none/ping", []string{"-"}, ping},
-		{"response-headers/ping", []string{"response-headers"}, ping},
+		{"none/version", []string{"-"}, version},
+		{"response-headers/version", []string{"response-headers"}, version},
 		{"request-guard/list", []string{"request-guard"}, list},
 		{"no-privileged/list", []string{"no-privileged"}, list},
 		{"no-privileged/create", []string{"no-privileged"}, run},

@@ -115,7 +115,7 @@ func (c *client) handle() (keep bool) {
 // gateway passes on at all, and what is to become of its body.
 func (x *exchange) admit() error {
 	call := &x.info.Call
-	if call.Operation != dockerapi.SystemPing && call.Operation != dockerapi.SystemPingHead {
+	if !call.Operation.IsPing() {
 		if err := dockerapi.CheckVersion(call, x.gen.config.MinAPIVersion); err != nil {
 			return err
 		}

@@ -197,7 +197,7 @@ In another terminal:
     docker create --name box -e DB_PASSWORD=hunter2 busybox true
     docker inspect --format '{{.Config.Labels}}' box        # labelled by owner-label
     docker inspect --format '{{.Config.Env}}' box           # without the password, by redact-env
-    curl -i --unix-socket %[1]s http://docker/_ping
+    curl -i --unix-socket %[1]s http://docker/version
 
 Edit %[2]s to see filters being swapped. Stop with Ctrl-C.
 

@@ -1,8 +1,6 @@
 package chain
 
 import (
-	"regexp"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,27 +27,6 @@ type Filter struct {
 	Plugin    *plugin.Plugin
 	Match     Match
 	OnFailure OnFailure
-}
-
-// Match limits a filter to some requests. An empty list matches all; within a
-// list any entry suffices, and all lists must match.
-type Match struct {
-	Operations []dockerapi.Operation
-	Methods    []string
-	Paths      []*regexp.Regexp // on the canonical path with its version, unanchored
-}
-
-func (m *Match) matches(method string, call *dockerapi.Call) bool {
-	if len(m.Operations) > 0 && !slices.Contains(m.Operations, call.Operation) {
-		return false
-	}
-	if len(m.Methods) > 0 && !slices.Contains(m.Methods, method) {
-		return false
-	}
-	if len(m.Paths) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(m.Paths, func(re *regexp.Regexp) bool { return re.MatchString(call.Path) })
 }
 
 // A Chain is the filters that every stream of a generation passes. It is

@@ -136,7 +136,8 @@ type Filter struct {
 // Match says which requests a filter is for. An empty kind matches everything;
 // within a kind any entry suffices; all kinds must match.
 type Match struct {
-	// Operations are Docker's operation ids: ContainerCreate.
+	// Operations are Docker's operation ids: ContainerCreate. Without any, a filter
+	// is for all but SystemPing and SystemPingHead, which have to be named.
 	Operations []string
 
 	// Methods are HTTP methods in upper case.

@@ -4,6 +4,9 @@ package dockerapi
 // filters and logs are those of Docker's documentation. The routes it leaves out are named in the same manner.
 type Operation string
 
+// IsPing tells whether the operation is one of the two by which clients find out which API to speak.
+func (o Operation) IsPing() bool { return o == SystemPing || o == SystemPingHead }
+
 // Operations of the section System.
 const (
 	SystemPingHead  Operation = "SystemPingHead"

@@ -171,7 +171,7 @@ func (s *swapping) swap(n int) {
 		if got := s.gateway.Stats().Generation; got != s.generation {
 			s.Fatalf("after swap %d generation %d serves, want %d", i, got, s.generation)
 		}
-		response, err := c.Get("http://docker/_ping")
+		response, err := c.Get("http://docker/version")
 		if err != nil {
 			s.Fatalf("after swap %d: %v", i, err)
 		}
@@ -276,7 +276,7 @@ func (s *swapping) startLoad() *load {
 	path := "/v1.41/containers/" + s.container
 	for _, k := range []*kind{
 		{name: "version", once: get("/version")},
-		{name: "ping", once: get("/_ping")},
+		{name: "versioned", once: get("/v1.41/version")},
 		{name: "list", once: get("/v1.41/containers/json?all=1")},
 		{name: "inspect", once: get(path + "/json")},
 		{name: "missing", once: wantStatus(http.MethodGet, "/v1.41/containers/missing/json", nil, nil, http.StatusNotFound)},
