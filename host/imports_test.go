@@ -16,9 +16,10 @@ const module = "github.com/sluice-gateway/sluice/"
 // architecture, one way. Test files are not bound by it.
 var mayImport = map[string][]string{
 	"abi":                {},
-	"host/config":        {},
+	"host/address":       {},
+	"host/config":        {"host/address"},
 	"host/dockerapi":     {},
-	"host/listener":      {},
+	"host/listener":      {"host/address"},
 	"host/wire":          {"abi"},
 	"host/upstream":      {"host/wire", "abi"},
 	"host/vm":            {"host/vm/meter"},

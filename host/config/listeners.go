@@ -124,7 +124,8 @@ func (l *loader) listener(v *value) (Listener, bool) {
 	if !ok {
 		return listener, false
 	}
-	isUnix := strings.HasPrefix(listener.Address, "unix://")
+	at := place(listener.Address)
+	isUnix := at.IsUnix()
 	switch {
 	case v.get("address") == nil:
 		l.fail(v.pos, "a listener has no address", "write one, as in address: unix:///run/sluice/docker.sock")
@@ -133,7 +134,7 @@ func (l *loader) listener(v *value) (Listener, bool) {
 		l.fail(tcpOnly.pos, tcpKey+" is for tcp:// addresses", "a unix socket is protected by mode, owner and group")
 	case !isUnix && unixOnly != nil:
 		l.fail(unixOnly.pos, unixKey+" is for unix:// addresses", "a TCP address is protected by tls")
-	case !isUnix && reachable(listener.Address) && !listener.Insecure && (listener.TLS == nil || v.get("tls").get("client_ca") == nil):
+	case !isUnix && at.Reachable() && !listener.Insecure && (listener.TLS == nil || v.get("tls").get("client_ca") == nil):
 		l.fail(v.get("address").pos,
 			fmt.Sprintf("whoever can reach %s would be root on this host: it asks for no client certificate", listener.Address),
 			"add tls: {cert, key, client_ca}, listen on 127.0.0.1, or write insecure: true")

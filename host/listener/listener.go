@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/host/address"
 )
 
 // Options describes one listener.
@@ -66,28 +66,29 @@ type Listener struct {
 // Insecure says so.
 func Listen(ctx context.Context, o Options) (*Listener, error) {
 	l := &Listener{address: o.Address}
-	switch scheme, rest, _ := strings.Cut(o.Address, "://"); scheme {
-	case "unix":
+	at, err := address.Parse(o.Address)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("listen on %q: %w", o.Address, err)
+	case at.IsUnix():
 		if o.Cert != "" || o.Key != "" || o.ClientCA != "" {
 			return nil, fmt.Errorf("listen on %s: TLS is for tcp:// addresses", o.Address)
 		}
-		inner, file, err := listenUnix(ctx, rest, o)
+		inner, file, err := listenUnix(ctx, at.Path, o)
 		if err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
 		}
 		l.inner, l.socket = inner, file
-	case "tcp":
-		if err := l.listenTCP(ctx, rest, o); err != nil {
+	default:
+		if err := l.listenTCP(ctx, at, o); err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
 		}
-	default:
-		return nil, fmt.Errorf("listen on %q: an address is unix:///path or tcp://host:port", o.Address)
 	}
 	return l, nil
 }
 
-func (l *Listener) listenTCP(ctx context.Context, hostPort string, o Options) error {
-	if o.ClientCA == "" && !o.Insecure && reachable(hostPort) {
+func (l *Listener) listenTCP(ctx context.Context, at address.Address, o Options) error {
+	if o.ClientCA == "" && !o.Insecure && at.Reachable() {
 		return errors.New("other hosts can reach this address, and whoever does is root on this one:" +
 			" ask for client certificates (client_ca), listen on 127.0.0.1, or say insecure: true")
 	}
@@ -97,7 +98,7 @@ func (l *Listener) listenTCP(ctx context.Context, hostPort string, o Options) er
 	}
 	l.tls.Store(config)
 	var lc net.ListenConfig
-	l.inner, err = lc.Listen(ctx, "tcp", hostPort)
+	l.inner, err = lc.Listen(ctx, "tcp", at.HostPort())
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {
@@ -107,20 +108,6 @@ func (l *Listener) listenTCP(ctx context.Context, hostPort string, o Options) er
 	}
 	l.address = "tcp://" + l.inner.Addr().String()
 	return nil
-}
-
-// reachable reports whether other hosts can reach host:port. A name other than
-// localhost counts as reachable.
-func reachable(hostPort string) bool {
-	host, _, err := net.SplitHostPort(hostPort)
-	if err != nil || host == "" {
-		return true
-	}
-	if strings.EqualFold(host, "localhost") {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return err != nil || !ip.Unmap().IsLoopback()
 }
 
 // Accept waits for a connection: a *net.UnixConn, a *net.TCPConn, or a
@@ -156,8 +143,7 @@ func (l *Listener) Update(o Options) error {
 		}
 		return nil
 	}
-	hostPort := strings.TrimPrefix(o.Address, "tcp://")
-	if o.ClientCA == "" && !o.Insecure && reachable(hostPort) {
+	if at, err := address.Parse(o.Address); err != nil || o.ClientCA == "" && !o.Insecure && at.Reachable() {
 		return fmt.Errorf("update %s: other hosts can reach it, so it needs client_ca or insecure: true", l.address)
 	}
 	config, err := tlsConfig(o)

@@ -137,7 +137,7 @@ func TestMalformedOptionsAreRefused(t *testing.T) {
 		options listener.Options
 		part    string
 	}{
-		{listener.Options{Address: "/run/docker.sock"}, "unix:///path"},
+		{listener.Options{Address: "/run/docker.sock"}, "did you mean \"unix:///run/docker.sock\""},
 		{listener.Options{Address: "unix://relative.sock"}, "not absolute"},
 		{listener.Options{Address: "unix:///run/x.sock", Cert: ca.file, Key: ca.file}, "TLS is for tcp://"},
 		{listener.Options{Address: "tcp://127.0.0.1:0", ClientCA: ca.file}, "client_ca needs cert and key"},

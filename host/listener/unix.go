@@ -43,9 +43,6 @@ func idOf(info fs.FileInfo) (fileID, bool) {
 
 // listenUnix opens a socket at path.
 func listenUnix(ctx context.Context, path string, o Options) (*net.UnixListener, *socketFile, error) {
-	if !filepath.IsAbs(path) {
-		return nil, nil, fmt.Errorf("the path %q is not absolute", path)
-	}
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
 	switch {
