@@ -17,10 +17,11 @@ const module = "github.com/sluice-gateway/sluice/"
 var mayImport = map[string][]string{
 	"abi":                {},
 	"host/address":       {},
-	"host/config":        {"host/address"},
+	"host/config":        {"host/address", "host/trust"},
 	"host/dockerapi":     {},
 	"host/listener":      {"host/address"},
 	"host/wire":          {"abi"},
+	"host/trust":         {},
 	"host/upstream":      {"host/wire", "abi"},
 	"host/vm":            {"host/vm/meter"},
 	"host/vm/meter":      {},
@@ -28,7 +29,7 @@ var mayImport = map[string][]string{
 	"host/plugin":        {"host/vm", "host/hostcall", "abi"},
 	"host/chain":         {"host/plugin", "host/dockerapi", "abi"},
 	"host":               {"host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
-	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "cmd/sluice/standin", "filters"},
+	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }
 
@@ -37,6 +38,7 @@ var onlyBy = map[string][]string{
 	"github.com/tetratelabs/wazero": {"host/vm", "host/hostcall"},
 	"github.com/knadh/koanf":        {"host/config"},
 	"github.com/goccy/go-yaml":      {"host/config"},
+	"aead.dev/minisign":             {"host/trust"},
 	"github.com/spf13/cobra":        {"cmd/sluice"},
 	"net/http":                      {"cmd/sluice/standin", "host/bench", "host/hosttest"},
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 )
 
-// Exit codes. 4, a failure of trust, comes with signed modules.
+// Exit codes.
 const (
 	exitOK          = 0
 	exitFailed      = 1 // a negative result, or a start that failed
 	exitUsage       = 2
 	exitUnreachable = 3 // the engine, or a gateway that a command talks to
+	exitUntrusted   = 4 // a module is not what was pinned or signed
 )
 
 // failure is an error with the exit code that it ends the process with. Every
@@ -68,7 +69,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.serve(), c.validate(), c.quickstart(), c.version())
+	root.AddCommand(c.serve(), c.validate(), c.quickstart(), c.sign(), c.version())
 
 	called, err := root.ExecuteC()
 	if err == nil {
