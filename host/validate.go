@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/sluice-gateway/sluice/host/config"
@@ -23,6 +24,7 @@ type FilterReport struct {
 	Size     int    // of the module, in bytes
 	ABI      string // version of proxy-wasm, such as "0.2.0"
 	Stages   string // the stages it is called at, separated by commas
+	Signed   string // what the module's signature says, "" without one
 	Warnings []string
 	Err      error // a *FilterError; nil when the filter came up
 }
@@ -54,6 +56,9 @@ func Validate(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Repor
 		f.Instances = 1
 		r := &report.Filters[i]
 		r.Name, r.Module, r.Size = f.Name, f.Module, len(f.Code)
+		if f.Signed != nil {
+			r.Signed = fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
+		}
 		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, log)
 		if err != nil {
 			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}

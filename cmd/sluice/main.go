@@ -4,11 +4,13 @@
 //	sluice serve --config sluice.yaml      serve until SIGINT or SIGTERM; SIGHUP reloads
 //	sluice validate --config sluice.yaml   read, compile and start everything, serve nothing
 //	sluice quickstart                      serve the bundled filters, to try them
+//	sluice sign --key K --version V M      sign a module
 //	sluice version
 //
 // Exit codes: 0 all is well, 1 the answer is no or the start failed, 2 the
-// command line is wrong, 3 the engine cannot be reached. Data goes to stdout,
-// logs and problems go to stderr.
+// command line is wrong, 3 the engine cannot be reached, 4 a module is not the
+// one that was pinned or signed. Data goes to stdout, logs and problems go to
+// stderr.
 package main
 
 import "os"

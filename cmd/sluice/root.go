@@ -38,6 +38,15 @@ func failed(err error) error {
 	return &failure{code: exitFailed, err: err}
 }
 
+// loadFailed is for what config.Load found out.
+func loadFailed(err error) error {
+	var problems config.Errors
+	if errors.As(err, &problems) && problems.Untrusted() {
+		return &failure{code: exitUntrusted, err: err}
+	}
+	return failed(err)
+}
+
 // command is what all subcommands work with.
 type command struct {
 	environ        []string

@@ -58,7 +58,7 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 
 	cfg, err := config.Load(opts)
 	if err != nil {
-		return failed(err)
+		return loadFailed(err)
 	}
 	log := newLogger(c.stderr, cfg.Log)
 	gateway, err := host.New(ctx, host.Options{

@@ -29,7 +29,7 @@ stderr, and the exit code is 1 if there is one. Warnings leave it at 0.`,
 		}
 		cfg, err := config.Load(opts)
 		if err != nil {
-			return failed(err)
+			return loadFailed(err)
 		}
 		report, err := host.Validate(cmd.Context(), cfg, newLogger(c.stderr, cfg.Log))
 		if err != nil {
@@ -61,7 +61,11 @@ func (c *command) printReport(report *host.Report) error {
 		if stages == "" {
 			stages = "no stage"
 		}
-		fmt.Fprintf(table, "ok\t%s\t%s\tsha256:%.12s\tproxy-wasm %s\t%s\t%s\n", f.Name, f.Module, f.Digest, f.ABI, size(f.Size), stages)
+		fmt.Fprintf(table, "ok\t%s\t%s\tsha256:%.12s\tproxy-wasm %s\t%s\t%s", f.Name, f.Module, f.Digest, f.ABI, size(f.Size), stages)
+		if f.Signed != "" {
+			fmt.Fprintf(table, "\t%s", f.Signed)
+		}
+		fmt.Fprintln(table)
 		for _, warning := range f.Warnings {
 			fmt.Fprintf(table, "warn\t%s\t%s\n", f.Name, warning)
 		}

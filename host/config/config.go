@@ -129,8 +129,14 @@ type Filter struct {
 	// Instances is how many instances run side by side. 0 means GOMAXPROCS.
 	Instances int
 
+	// Signed is what the module's signature says, nil for a module that was not
+	// asked for one and has none.
+	Signed *Signed `json:",omitempty"`
+
 	// Pos is where the filter is written; for one out of filters_dir its file.
 	Pos Position
+
+	origin origin
 }
 
 // Match says which requests a filter is for. An empty kind matches everything;

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,6 +39,9 @@ type Error struct {
 	// Excerpt is the source line with a mark below the column, two lines
 	// without a final newline. "" when there is no such line.
 	Excerpt string
+
+	// Untrusted says that a module is not the one that was pinned or signed.
+	Untrusted bool
 }
 
 // Error returns the problem on one line: "file:line:column: message; hint".
@@ -67,6 +71,12 @@ func (e Errors) Error() string {
 		lines[i] = problem.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Untrusted tells whether one of the problems is that a module is not the one
+// that was pinned or signed.
+func (e Errors) Untrusted() bool {
+	return slices.ContainsFunc(e, func(problem *Error) bool { return problem.Untrusted })
 }
 
 // Detail returns what Error returns with each problem's excerpt below it, for a

@@ -66,13 +66,14 @@ func (l *loader) add(c *Config, f Filter) {
 			break
 		}
 	}
+	l.checkOrigin(&f)
 	c.Filters = append(c.Filters, f)
 }
 
 // filterKeys reads the keys that a filter has in a file's list as well as in
 // its own file in the filter directory.
 func (l *loader) filterKeys(f *Filter) fields {
-	return fields{
+	known := fields{
 		"config":     func(v *value) { f.Config = l.json(v) },
 		"on_failure": func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
 		"match":      func(v *value) { f.Match = l.match(v) },
@@ -88,6 +89,8 @@ func (l *loader) filterKeys(f *Filter) fields {
 			f.Stages = given
 		},
 	}
+	l.originKeys(f, known)
+	return known
 }
 
 func (l *loader) filterName(v *value) string {

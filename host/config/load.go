@@ -29,6 +29,7 @@ func Load(opts Options) (*Config, error) {
 
 	c := &Config{}
 	l.settings(c)
+	l.verifySection()
 	l.listeners(c)
 	l.filters(c)
 	l.checkLoops(c)
@@ -53,7 +54,9 @@ type loader struct {
 	modules  map[string]*moduleFile // by absolute path
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, filterList *value
+	listenerList, filterList, verifyMap *value
+
+	verify verification
 }
 
 // file is one configuration file that could be parsed.

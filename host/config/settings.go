@@ -110,8 +110,9 @@ func allSettings() []setting {
 	}
 }
 
-// The lists of the top level, which are not settings: files alone write them.
-var lists = []string{"listeners", "filters"}
+// What stands at the top level and is no setting: files alone write it, each in
+// one file.
+var lists = []string{"listeners", "filters", "verify"}
 
 const delimiter = "."
 
@@ -242,6 +243,8 @@ func (l *loader) checkSections() {
 				l.list(&l.listenerList, e)
 			case e.key == "filters":
 				l.list(&l.filterList, e)
+			case e.key == "verify":
+				l.once(&l.verifyMap, e)
 			case isSetting(e.key) && !strings.Contains(e.key, delimiter):
 			case isSection(e.key):
 				l.checkSection(e)
@@ -275,11 +278,18 @@ func (l *loader) list(kept **value, e entry) {
 			hint = "write [] for an empty list"
 		}
 		l.fail(e.value.pos, fmt.Sprintf("%s is a list, not %s", e.key, e.value.kind), hint)
-	case *kept != nil:
-		l.fail(e.keyPos, fmt.Sprintf("%s is already written in %s", e.key, (*kept).pos.File), "a list belongs into one file")
 	default:
-		*kept = e.value
+		l.once(kept, e)
 	}
+}
+
+// once keeps what must not be written in two files.
+func (l *loader) once(kept **value, e entry) {
+	if *kept != nil {
+		l.fail(e.keyPos, fmt.Sprintf("%s is already written in %s", e.key, (*kept).pos.File), "what stands there belongs into one file")
+		return
+	}
+	*kept = e.value
 }
 
 func (l *loader) unknownKey(e entry, where string, known []string) {

@@ -109,7 +109,7 @@ func TestAListBelongsIntoOneFile(t *testing.T) {
 	first := write(t, "first.yaml", listenerYAML+"filters: []\n")
 	second := write(t, "second.yaml", "filters: []\n")
 	got := problems(t, config.Options{Files: []string{first, second}}).Error()
-	want := second + ":1:1: filters is already written in " + first + "; a list belongs into one file"
+	want := second + ":1:1: filters is already written in " + first + "; what stands there belongs into one file"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

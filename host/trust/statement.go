@@ -15,6 +15,8 @@ type Statement struct {
 	Version Version
 	// Digest is the SHA-256 of the module's bytes.
 	Digest [sha256.Size]byte
+	// Key is the id of the key that signed it. It is no part of the comment.
+	Key string
 }
 
 // statementMark begins the trusted comment, so that a signature that was made for

@@ -41,7 +41,7 @@ func TestSignaturesOfMinisignAreUnderstood(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		want := trust.Statement{Name: "no-privileged", Version: trust.Version{1, 2, 0}, Digest: sha256.Sum256(module)}
+		want := trust.Statement{Name: "no-privileged", Version: trust.Version{1, 2, 0}, Digest: sha256.Sum256(module), Key: "0AE8240EB62712D0"}
 		if got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
@@ -158,7 +158,7 @@ func FuzzVerify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	want := trust.Statement{Name: "no-privileged", Version: trust.Version{1, 2, 0}, Digest: sha256.Sum256(module)}
+	want := trust.Statement{Name: "no-privileged", Version: trust.Version{1, 2, 0}, Digest: sha256.Sum256(module), Key: "0AE8240EB62712D0"}
 	f.Fuzz(func(t *testing.T, signature []byte) {
 		if got, err := trust.Verify([]trust.Key{k}, module, signature); err == nil && got != want {
 			t.Errorf("believed %v, which nobody signed", got)

@@ -57,6 +57,7 @@ func Verify(keys []Key, module, signature []byte) (Statement, error) {
 		case s.Digest != sha256.Sum256(module):
 			return Statement{}, fmt.Errorf("the signature of key %s is right, but its trusted comment names the digest of another module", k.ID())
 		}
+		s.Key = k.ID()
 		return s, nil
 	}
 	if !known {

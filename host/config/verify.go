@@ -1,0 +1,192 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+
+	"github.com/sluice-gateway/sluice/host/trust"
+)
+
+// Signed is what a module's signature said, once it was found to be right.
+type Signed struct {
+	// Name and Version are what the signer calls the module.
+	Name, Version string
+	// Key is the id of the key, in hex.
+	Key string
+}
+
+// verification is the verify section.
+type verification struct {
+	keys     []trust.Key
+	required bool
+	least    map[string]trust.Version // by the name that is signed
+}
+
+// origin is what a filter says about where its module must come from.
+type origin struct {
+	pin       [sha256.Size]byte
+	pinned    *value
+	signature *value
+	path      string // of the signature
+	name      string // that is signed
+	version   trust.Version
+	versioned *value
+}
+
+// verifySection reads whose signatures are trusted.
+func (l *loader) verifySection() {
+	v := l.verifyMap
+	if v == nil {
+		return
+	}
+	l.object(v, "verify", fields{
+		"required": func(v *value) { l.verify.required = l.boolean(v, "verify.required") },
+		"keys": func(v *value) {
+			l.words(v, "verify.keys", func(v *value, text string) {
+				k, err := trust.ParseKey(text)
+				if err != nil {
+					l.failf(v, "verify.keys: %s", err)
+					return
+				}
+				l.verify.keys = append(l.verify.keys, k)
+			})
+		},
+		"versions": func(v *value) {
+			if v.kind != kindMap {
+				l.fail(v.pos, fmt.Sprintf("verify.versions is a map of modules' names and versions, not %s", v.kind), "write it as in {no-privileged: 1.2.0}")
+				return
+			}
+			l.verify.least = make(map[string]trust.Version, len(v.entries))
+			for _, e := range v.entries {
+				if err := trust.CheckName(e.key); err != nil {
+					l.fail(e.keyPos, "verify.versions: "+err.Error(), "")
+				}
+				l.verify.least[e.key] = l.version(e.value, "verify.versions."+e.key)
+			}
+		},
+	})
+	if v.kind == kindMap && v.get("keys") == nil {
+		l.fail(v.pos, "verify has no keys", "write the public keys that are trusted: the lines that begin with RW, out of minisign's .pub files")
+	}
+}
+
+// originKeys are the keys of a filter about its module's origin.
+func (l *loader) originKeys(f *Filter, known fields) {
+	known["sha256"] = func(v *value) {
+		f.origin.pinned = v
+		if text, ok := l.text(v, "sha256"); ok {
+			var err error
+			if f.origin.pin, err = trust.ParseDigest(text); err != nil {
+				l.failf(v, "sha256: %s", err)
+			}
+		}
+	}
+	known["signature"] = func(v *value) {
+		f.origin.signature = v
+		if text, ok := l.text(v, "signature"); ok {
+			f.origin.path = l.resolve(v, text)
+		}
+	}
+	known["signed_as"] = func(v *value) {
+		text, ok := l.text(v, "signed_as")
+		if err := trust.CheckName(text); ok && err != nil {
+			l.failf(v, "signed_as: %s", err)
+		}
+		f.origin.name = text
+	}
+	known["version"] = func(v *value) { f.origin.version, f.origin.versioned = l.version(v, "version"), v }
+}
+
+func (l *loader) version(v *value, path string) trust.Version {
+	text, ok := l.text(v, path)
+	if !ok {
+		return trust.Version{}
+	}
+	version, err := trust.ParseVersion(text)
+	if err != nil {
+		l.failf(v, "%s: %s", path, err)
+	}
+	return version
+}
+
+// checkOrigin finds out whether a filter's module is the one that is meant.
+func (l *loader) checkOrigin(f *Filter) {
+	o := &f.origin
+	if f.Module == "" || l.modules[f.Module] == nil || l.modules[f.Module].err != nil {
+		return // reported already
+	}
+	if sum := l.modules[f.Module].digest; o.pinned != nil && sum != o.pin {
+		l.distrust(o.pinned.pos, fmt.Sprintf("%s is not the module that is pinned: its digest is %s", f.Module, hex.EncodeToString(sum[:])),
+			"get the module that was meant, or, if this one is trusted, write its digest")
+	}
+	if o.name == "" {
+		o.name = f.Name
+	}
+	if o.path == "" {
+		o.path = f.Module + ".minisig"
+	}
+	if len(l.verify.keys) == 0 {
+		if at := firstOf(o.signature, o.versioned); at != nil {
+			l.fail(at.pos, "a signature cannot be checked without keys", "write verify: {keys: [RW…]}, at the top of the configuration")
+		}
+		return
+	}
+	l.watched(o.path)
+	wanted := l.verify.required || o.signature != nil || o.versioned != nil
+	signature, err := readRegular(o.path, trust.MaxSignature)
+	switch {
+	case os.IsNotExist(err) && !wanted:
+		return
+	case err != nil:
+		l.distrust(f.Pos, fmt.Sprintf("filter %q has no signature that can be read: %s", f.Name, reason(err)),
+			"sign the module by `sluice sign`, and put the .minisig file beside it")
+		return
+	}
+	l.checkSignature(f, signature)
+}
+
+func (l *loader) checkSignature(f *Filter, signature []byte) {
+	o := &f.origin
+	said, err := trust.Verify(l.verify.keys, f.Code, signature)
+	if err != nil {
+		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: %s: %s", f.Name, o.path, err), "")
+		return
+	}
+	if said.Name != o.name {
+		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: its module is signed as %q, not as %q", f.Name, said.Name, o.name),
+			fmt.Sprintf("if that module is meant, write signed_as: %s", said.Name))
+		return
+	}
+	least, stated := l.verify.least[o.name]
+	if o.versioned != nil && (!stated || o.version.Compare(least) > 0) {
+		least, stated = o.version, true
+	}
+	switch {
+	case !stated && l.verify.required:
+		l.fail(f.Pos, fmt.Sprintf("filter %q says no version: an old module with a hole in it is signed as well as the newest", f.Name),
+			fmt.Sprintf("write the least version that is good, as in version: %s, or verify: {versions: {%s: %s}}", said.Version, o.name, said.Version))
+		return
+	case stated && said.Version.Compare(least) < 0:
+		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: its module is version %s, and %s is the least that is wanted", f.Name, said.Version, least),
+			"get the newer module; to go back on purpose, write the older version")
+		return
+	}
+	f.Signed = &Signed{Name: said.Name, Version: said.Version.String(), Key: said.Key}
+}
+
+// distrust records a problem that is one of trust.
+func (l *loader) distrust(pos Position, message, hint string) {
+	l.fail(pos, message, hint)
+	l.errs[len(l.errs)-1].Untrusted = true
+}
+
+func firstOf(values ...*value) *value {
+	for _, v := range values {
+		if v != nil {
+			return v
+		}
+	}
+	return nil
+}
