@@ -23,6 +23,8 @@
 //   - operation: what a request asks for, in the words of Docker's API
 //     description (ContainerCreate), or Unknown.
 //   - transport: how an operation's bytes travel: unary, stream or hijack.
+//   - foreign function: what the host offers to filters beyond the ABI, by name;
+//     see package foreign.
 //   - module: compiled code. instance: a running module.
 //   - trap: the end of a callback that crashed or ran out of its limits.
 //   - verdict: allow, deny or fail (a filter could not answer).

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/listener"
 )
 
@@ -22,13 +23,18 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// Logger receives everything the gateway has to say. Nil discards.
 	Logger *slog.Logger
+	// Functions are offered to the filters beside the gateway's own, by the name
+	// that they call them by (proxy_call_foreign_function). A name must not begin
+	// with foreign.Reserved. Nil adds none.
+	Functions map[string]foreign.Function
 }
 
 // A Gateway serves its listeners until it is shut down. Make it with New, then
 // call Serve once.
 type Gateway struct {
-	log  *slog.Logger
-	load func() (*config.Config, error)
+	log       *slog.Logger
+	load      func() (*config.Config, error)
+	functions *foreign.Registry // without the gateway's own
 
 	current atomic.Pointer[generation]
 	ids     requestIDs
@@ -61,20 +67,25 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	functions, err := foreign.New(options.Functions)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := newEngine(ctx, options.Config)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gateway{
-		log:    log,
-		load:   options.Load,
-		engine: engine,
-		conns:  make(map[*client]struct{}),
-		slots:  make(chan struct{}, options.Config.Limits.Connections),
+		log:       log,
+		load:      options.Load,
+		functions: functions,
+		engine:    engine,
+		conns:     make(map[*client]struct{}),
+		slots:     make(chan struct{}, options.Config.Limits.Connections),
 	}
 	g.ids.init()
 	g.life, g.kill = context.WithCancelCause(context.Background())
-	first, err := newGeneration(ctx, engine, options.Config, log)
+	first, err := newGeneration(ctx, engine, options.Config, g.functions, log)
 	if err != nil {
 		engine.release(ctx)
 		return nil, err
@@ -242,7 +253,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 			return err
 		}
 	}
-	next, err := newGeneration(ctx, engine, cfg, g.log)
+	next, err := newGeneration(ctx, engine, cfg, g.functions, g.log)
 	if err != nil {
 		if engine != g.engine {
 			engine.release(ctx)

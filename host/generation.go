@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/upstream"
@@ -38,7 +39,7 @@ type generation struct {
 
 // newGeneration compiles every module and starts every instance, several at a
 // time. The error joins a FilterError for each filter that cannot serve.
-func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, log *slog.Logger) (*generation, error) {
+func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, functions *foreign.Registry, log *slog.Logger) (*generation, error) {
 	pool, err := upstream.New(cfg.Upstream, upstream.Options{Wire: wire.Options{MaxHead: cfg.Limits.Head}})
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, log 
 		idle:     make(chan struct{}),
 	}
 	g.users.Store(1)
-	if err := g.startPlugins(ctx, log); err != nil {
+	if err := g.startPlugins(ctx, functions, log); err != nil {
 		g.close(ctx)
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, log 
 	return g, nil
 }
 
-func (g *generation) startPlugins(ctx context.Context, log *slog.Logger) error {
+func (g *generation) startPlugins(ctx context.Context, functions *foreign.Registry, log *slog.Logger) error {
 	errs := make([]error, len(g.plugins))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -69,7 +70,7 @@ func (g *generation) startPlugins(ctx context.Context, log *slog.Logger) error {
 		go func() {
 			defer func() { <-slots; wait.Done() }()
 			f := &g.config.Filters[i]
-			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, log)
+			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, functions, log)
 			if err != nil {
 				errs[i] = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
 				return
@@ -81,7 +82,9 @@ func (g *generation) startPlugins(ctx context.Context, log *slog.Logger) error {
 	return errors.Join(errs...)
 }
 
-func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, log *slog.Logger) (*plugin.Plugin, error) {
+func startPlugin(
+	ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, functions *foreign.Registry, log *slog.Logger,
+) (*plugin.Plugin, error) {
 	stages, err := plugin.ParseStages(f.Stages)
 	if err != nil {
 		return nil, err
@@ -93,6 +96,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Instances:   f.Instances,
 		CallTimeout: limits.Callback,
 		Stages:      stages,
+		Functions:   functions,
 		Logger:      log,
 	})
 }

@@ -26,9 +26,10 @@ var mayImport = map[string][]string{
 	"host/vm":            {"host/vm/meter"},
 	"host/vm/meter":      {},
 	"host/hostcall":      {"abi"},
-	"host/plugin":        {"host/vm", "host/hostcall", "abi"},
-	"host/chain":         {"host/plugin", "host/dockerapi", "abi"},
-	"host":               {"host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host/foreign":       {"host/dockerapi", "abi"},
+	"host/plugin":        {"host/vm", "host/hostcall", "host/foreign", "abi"},
+	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "abi"},
+	"host":               {"host/foreign", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -40,10 +40,16 @@ func (r *Report) Err() error {
 
 // Validate compiles every filter of the configuration and starts one instance
 // of each with its real configuration, and serves nothing. The error is about
-// what concerns no single filter; those are in the report.
-func Validate(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Report, error) {
+// what concerns no single filter; those are in the report. Options.Load is not
+// used.
+func Validate(ctx context.Context, options Options) (*Report, error) {
+	cfg, log := options.Config, options.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	functions, err := foreign.New(options.Functions)
+	if err != nil {
+		return nil, err
 	}
 	engine, err := newEngine(ctx, cfg)
 	if err != nil {
@@ -59,7 +65,7 @@ func Validate(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Repor
 		if f.Signed != nil {
 			r.Signed = fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
 		}
-		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, log)
+		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, functions, log)
 		if err != nil {
 			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
 			continue

@@ -31,7 +31,7 @@ stderr, and the exit code is 1 if there is one. Warnings leave it at 0.`,
 		if err != nil {
 			return loadFailed(err)
 		}
-		report, err := host.Validate(cmd.Context(), cfg, newLogger(c.stderr, cfg.Log))
+		report, err := host.Validate(cmd.Context(), host.Options{Config: cfg, Logger: newLogger(c.stderr, cfg.Log)})
 		if err != nil {
 			return failed(err)
 		}

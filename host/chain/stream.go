@@ -89,6 +89,7 @@ type Stream struct {
 	filters   []filterStream
 	values    map[string]value // set_property, shared down the chain
 	size      int              // of all values
+	kept      map[any]any      // by foreign functions
 	local     *Local
 	outcome   Outcome
 	aborted   bool // close_stream: to be cut without an answer
@@ -225,7 +226,7 @@ func (s *Stream) Close() {
 		s.filters[i].reset()
 	}
 	clear(s.values)
-	s.size = 0
+	s.size, s.kept = 0, nil
 	s.cancelled.Store(false)
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil

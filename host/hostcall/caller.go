@@ -36,15 +36,20 @@ type Caller interface {
 	// ABIVersion is the version that the guest was built for.
 	ABIVersion() abi.Version
 
-	// Charge takes fuel from the call that the guest is in, for what is about to
-	// be done in its name, and tells whether there was as much. Where there was
-	// not, it is not done, and the guest traps when it is back.
-	Charge(units int64) bool
+	Fuel
 
 	// Restricted tells whether only logging and the clock are to be served, and
 	// everything else answers INTERNAL_FAILURE: while the module starts, and
 	// while the guest's allocator runs inside of another host call.
 	Restricted() bool
+}
+
+// Fuel is what the call that a guest is in may still cost.
+type Fuel interface {
+	// Charge takes fuel for what is about to be done in the guest's name, and
+	// tells whether there was as much. Where there was not, it is not done, and
+	// the guest traps when it is back.
+	Charge(units int64) bool
 }
 
 // Context is what a host call acts upon: a root context or a stream's.
@@ -87,6 +92,11 @@ type Context interface {
 	// ContextDone is proxy_done: the guest has finished what its proxy_on_done
 	// asked more time for. NOT_FOUND: it did not ask.
 	ContextDone() abi.Status
+
+	// CallForeignFunction calls a function of the host that is not in the ABI.
+	// The arguments are the guest's memory. What the function costs is taken
+	// from fuel. NOT_FOUND: there is no function of that name.
+	CallForeignFunction(name string, arguments []byte, fuel Fuel) ([]byte, abi.Status)
 
 	// SetTickPeriod asks for proxy_on_tick every so many milliseconds; 0 stops
 	// it.

@@ -9,8 +9,8 @@
 // memory that its own allocator lent.
 //
 // Functions that this version does not serve (callouts, gRPC, shared data,
-// queues, metrics, foreign functions) exist, check their arguments and answer
-// UNIMPLEMENTED, so that every guest links.
+// queues, metrics) exist, check their arguments and answer UNIMPLEMENTED, so that
+// every guest links.
 //
 // The instance that a call comes from is the [context.Context] that the guest
 // was called with; see [Caller].

@@ -143,6 +143,20 @@ func (x *testContext) SetTickPeriod(milliseconds uint32) abi.Status {
 	return abi.StatusOK
 }
 
+// CallForeignFunction knows echo, and broken, whose result is not to be seen.
+func (x *testContext) CallForeignFunction(name string, arguments []byte, fuel hostcall.Fuel) ([]byte, abi.Status) {
+	x.caller.log("function %.20q(%.60q)", name, arguments)
+	switch {
+	case !fuel.Charge(1000):
+		return nil, abi.StatusInternalFailure
+	case name == "echo":
+		return bytes.Clone(arguments), abi.StatusOK
+	case name == "broken":
+		return []byte("half a result"), abi.StatusBrokenConnection
+	}
+	return nil, abi.StatusNotFound
+}
+
 // driver calls host functions from the guest of that name, and writes down what
 // happens.
 type driver struct {

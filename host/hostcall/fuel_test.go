@@ -72,6 +72,7 @@ func TestCallsCostWhatTheyMove(t *testing.T) {
 	}{
 		{"a log line", cost(abi.ImportLog, 2, "x"), cost(abi.ImportLog, 2, long), kib, "message"},
 		{"a property", cost(abi.ImportSetProperty, "a", ""), cost(abi.ImportSetProperty, "a", long), 4 * kib, "value"},
+		{"a foreign function", cost(abi.ImportCallForeignFunction, "echo", "", outData{}), cost(abi.ImportCallForeignFunction, "echo", long, outData{}), 2 * kib, "argument and result"},
 		{"a buffer", cost(abi.ImportGetBufferBytes, 7, 0, 1, outData{}), cost(abi.ImportGetBufferBytes, 7, 0, all, outData{}), 4*kib - 1, "part"},
 	} {
 		if test.dear-test.cheap < test.atLeast {

@@ -9,8 +9,3 @@ var metrics = []function{
 	later(abi.ImportIncrementMetric, "vV"),
 	later(abi.ImportGetMetric, "vW"),
 }
-
-// Functions of the host beyond the ABI. Their result may be unwanted.
-var foreign = []function{
-	later(abi.ImportCallForeignFunction, "bbO"),
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
 )
 
 const (
@@ -105,6 +106,21 @@ func TestOtherCalls(t *testing.T) {
 	d.golden("others")
 }
 
+func TestForeignCalls(t *testing.T) {
+	d := newDriver(t, "driver")
+	d.call(abi.ImportCallForeignFunction, "echo", "arguments", outData{})
+	d.call(abi.ImportCallForeignFunction, "echo", "", outData{})             // nothing is allocated for nothing
+	d.call(abi.ImportCallForeignFunction, "echo", "arguments", at(0), at(0)) // the result is unwanted
+	d.call(abi.ImportCallForeignFunction, "echo", "arguments", out32{}, at(0))
+	d.call(abi.ImportCallForeignFunction, "echo", "arguments", at(1<<30), out32{}) // not called: its result could not be had
+	d.call(abi.ImportCallForeignFunction, "nobody", "arguments", outData{})
+	d.call(abi.ImportCallForeignFunction, strings.Repeat("n", hostcall.MaxForeignNameBytes+1), "", outData{})
+	d.call(abi.ImportCallForeignFunction, "broken", "arguments", outData{})
+	d.call(abi.ImportCallForeignFunction, raw{1 << 30, 4}, "", outData{})
+	d.call(abi.ImportCallForeignFunction, "echo", raw{1 << 30, 4}, outData{})
+	d.golden("foreign")
+}
+
 // What is not there yet exists, so that every guest links, and checks what it
 // is given.
 func TestUnservedCalls(t *testing.T) {
@@ -126,8 +142,6 @@ func TestUnservedCalls(t *testing.T) {
 	d.call(abi.ImportRecordMetric, 1, uint64(1)<<40)
 	d.call(abi.ImportIncrementMetric, 1, uint64(1))
 	d.call(abi.ImportGetMetric, 1, out64{})
-	d.call(abi.ImportCallForeignFunction, "name", "arguments", outData{})
-	d.call(abi.ImportCallForeignFunction, "name", "arguments", at(0), at(0)) // the result is unwanted
 	d.golden("unserved")
 }
 

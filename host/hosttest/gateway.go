@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/host"
 	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/foreign"
 )
 
 // Gateway is a started gateway with its configuration in a directory of the
@@ -41,6 +42,13 @@ type Gateway struct {
 // unix listener, and that switch watching off.
 func StartGateway(t testing.TB, upstream, text string) *Gateway {
 	t.Helper()
+	return StartGatewayWith(t, upstream, text, nil)
+}
+
+// StartGatewayWith is StartGateway for a program that embeds the gateway, with
+// foreign functions of its own.
+func StartGatewayWith(t testing.TB, upstream, text string, functions map[string]foreign.Function) *Gateway {
+	t.Helper()
 	dir := shortTempDir(t)
 	g := &Gateway{Socket: filepath.Join(dir, "s"), File: filepath.Join(dir, "sluice.yaml"), Log: new(Log), t: t}
 	head := fmt.Sprintf("upstream: %s\n", upstream)
@@ -57,7 +65,7 @@ func StartGateway(t testing.TB, upstream, text string) *Gateway {
 		t.Fatalf("configuration:\n%v", err)
 	}
 	log := slog.New(slog.NewJSONHandler(g.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g.Gateway, err = host.New(t.Context(), host.Options{Config: cfg, Load: g.load, Logger: log})
+	g.Gateway, err = host.New(t.Context(), host.Options{Config: cfg, Load: g.load, Logger: log, Functions: functions})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -35,6 +36,8 @@ type Options struct {
 	// Stages limits the stages that the filter is called at. 0 means all that
 	// the module exports.
 	Stages Stages
+	// Functions are the foreign functions that the guest can call. Nil is none.
+	Functions *foreign.Registry
 	// Logger receives the guest's log lines and the plugin's own. Nil discards.
 	Logger *slog.Logger
 }
@@ -142,6 +145,13 @@ func (p *Plugin) Stages() Stages { return p.stages }
 // word about itself, and spares it, and us, the streams that it would wave on.
 func (p *Plugin) Serves(operation string) bool {
 	return len(p.operations) == 0 || slices.Contains(p.operations, operation)
+}
+
+// CallForeign calls one of the plugin's foreign functions in its name. NOT_FOUND:
+// there is none of that name.
+func (p *Plugin) CallForeign(c foreign.Call) ([]byte, abi.Status) {
+	c.Filter = p.options.Name
+	return p.options.Functions.Call(c)
 }
 
 // Instances counts the instances that can serve now.

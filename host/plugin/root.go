@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/hostcall"
 )
 
 // rootContext is what host calls act upon outside of a stream: during the
@@ -122,6 +124,12 @@ func (r *rootContext) ContextDone() abi.Status { return abi.StatusNotFound }
 func (r *rootContext) SetTickPeriod(milliseconds uint32) abi.Status {
 	r.instance.tick.set(r.instance, milliseconds)
 	return abi.StatusOK
+}
+
+// CallForeignFunction implements hostcall.Context: there is no stream.
+func (r *rootContext) CallForeignFunction(name string, arguments []byte, fuel hostcall.Fuel) ([]byte, abi.Status) {
+	p := r.instance.plugin
+	return p.CallForeign(foreign.Call{Context: p.ctx, Name: name, Arguments: arguments, Fuel: fuel})
 }
 
 // Property is the value of a property that is the same for every context of

@@ -1,0 +1,58 @@
+package chain
+
+import (
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// CallForeignFunction implements hostcall.Context. Outside of the stream's
+// stages, and at its end, the function is given no stream: nothing would keep
+// two of them from using it at a time.
+func (f *filterStream) CallForeignFunction(name string, arguments []byte, fuel hostcall.Fuel) ([]byte, abi.Status) {
+	c := foreign.Call{Context: f.stream.ctx, Name: name, Arguments: arguments, Fuel: fuel}
+	if f.stage != 0 && f.stage != plugin.Log {
+		c.Stream = f
+	}
+	return f.filter.Plugin.CallForeign(c)
+}
+
+var _ foreign.Stream = (*filterStream)(nil)
+
+// RequestID implements foreign.Stream.
+func (f *filterStream) RequestID() string { return f.stream.info.RequestID }
+
+// Method implements foreign.Stream.
+func (f *filterStream) Method() string { return f.stream.method }
+
+// Call implements foreign.Stream.
+func (f *filterStream) Call() *dockerapi.Call { return &f.stream.call }
+
+// SetTarget implements foreign.Stream: settle judges it after the callback.
+func (f *filterStream) SetTarget(target string) abi.Status {
+	fields, status := f.HeaderMap(abi.MapTypeHTTPRequestHeaders, true)
+	switch {
+	case status != abi.StatusOK:
+		return status
+	case !fields.CanReplace(":path", target):
+		return abi.StatusBadArgument
+	}
+	fields.Replace(":path", target)
+	return abi.StatusOK
+}
+
+// Keep implements foreign.Stream.
+func (f *filterStream) Keep(key any, make func() any) any {
+	s := f.stream
+	if kept, ok := s.kept[key]; ok {
+		return kept
+	}
+	if s.kept == nil {
+		s.kept = map[any]any{}
+	}
+	kept := make()
+	s.kept[key] = kept
+	return kept
+}
