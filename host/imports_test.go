@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"host/config":        {"host/address", "host/trust"},
 	"host/dockerapi":     {},
 	"host/listener":      {"host/address"},
+	"host/store":         {},
 	"host/wire":          {"abi"},
 	"host/trust":         {},
 	"host/upstream":      {"host/wire", "abi"},

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"os"
+	"testing"
+)
+
+// FailDisk makes every write to the file of a store fail, until the store puts
+// another file in its place.
+func FailDisk(t *testing.T, s Store) {
+	t.Helper()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := s.(*file).journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_ = j.file.file.Close()
+	j.file.file = full
+}
+
+// FileSize is the length of a store's file.
+func FileSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	info, err := os.Stat(dir + "/" + logName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// The parts of a file that tests know of.
+const (
+	FileHeader = fileHeader
+	LogName    = logName
+	DamageName = damageName
+)
