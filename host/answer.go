@@ -49,6 +49,9 @@ func (x *exchange) answerLocal() bool {
 		if !ready {
 			continue // a filter on the way put another in its place
 		}
+		if status := statusOf(x.stream.ResponseFields(), local.Status); status >= 400 && x.answerDenial(status, x.stream.ResponseFields(), out) {
+			return false
+		}
 		if x.upload == nil {
 			// A body that is here already need not cost the connection. One that
 			// is not is never waited for: the answer goes out first.
@@ -104,7 +107,11 @@ func (x *exchange) upstreamFailed(err error) bool {
 		err = errors.New("the Docker Engine closed the connection without an answer")
 	}
 	x.status = 502
-	x.answerPlain(502, fmt.Sprintf("sluice: %v (request %s)", err, x.info.RequestID))
+	message := fmt.Sprintf("sluice: %v (request %s)", err, x.info.RequestID)
+	if x.answerDenial(502, nil, []byte(message)) {
+		return false
+	}
+	x.answerPlain(502, message)
 	_ = x.conn.CloseLinger(lingerTime)
 	return false
 }

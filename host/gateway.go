@@ -56,7 +56,9 @@ type Gateway struct {
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
 	streams  atomic.Int64
-	old      atomic.Int64 // generations that retire
+
+	refusedExecs refusedExecs
+	old          atomic.Int64 // generations that retire
 }
 
 // New compiles and starts every filter of the configuration, as a canary for

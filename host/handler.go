@@ -30,6 +30,8 @@ type exchange struct {
 	hasBody bool // and it is not to be dropped
 	// fed says that filters see the request's body.
 	fed bool
+	// canonical is a JSON body as it was before the filters saw it.
+	canonical []byte
 
 	engine *wire.Conn
 	upload *upload
@@ -38,6 +40,7 @@ type exchange struct {
 	vanished                    atomic.Bool // the client went away while the engine was silent
 
 	status   int
+	sent     int // the status on the wire, where it is another one; see answerDenial
 	in, out  int64
 	problem  string // what went wrong, for the log
 	hijacked bool
@@ -71,6 +74,7 @@ func (c *client) handle() (keep bool) {
 	// New stream.
 	x.stream = x.gen.chain.Open(c.gateway.life, x.info, c.request.Header)
 	defer x.done()
+	x.refuseAfterStart()
 
 	// Request stages, first filter to last. Filters that read the body hold
 	// the head back until they let go of the first of it.
@@ -165,11 +169,14 @@ func (x *exchange) isHijacked() bool {
 // splice passes the head of a hijacked connection through the filters and
 // joins both connections.
 func (x *exchange) splice() bool {
+	x.hijacked = true
 	if !x.stream.ResponseHeaders(strconv.Itoa(x.response.Status), x.response.Header, false, false) {
+		x.abandon() // what is on this connection is no HTTP any more
 		return x.answerLocal()
 	}
 	x.status = x.response.Status
 	if statusOf(x.stream.ResponseFields(), x.status) != x.status {
+		x.abandon()
 		x.stream.Refuse(502, "a filter changed the status of a connection that is being hijacked")
 		return x.answerLocal()
 	}
@@ -190,7 +197,6 @@ func (x *exchange) splice() bool {
 		x.explain(err)
 		return false
 	}
-	x.hijacked = true
 	x.waitUpload()
 	x.conn.Unwatch()
 	n, err := upstream.Splice(x.conn, x.engine)

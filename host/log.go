@@ -34,6 +34,9 @@ func (x *exchange) log(outcome chain.Outcome) {
 		slog.Int("status", x.status),
 		slog.String("verdict", outcome.Verdict.String()),
 	)
+	if x.sent != 0 {
+		attrs = append(attrs, slog.Int("sent", x.sent))
+	}
 	if outcome.Filter != "" {
 		attrs = append(attrs, slog.String("filter", outcome.Filter))
 	}

@@ -38,7 +38,7 @@ func (x *exchange) readCanonicalBody() (ready bool, err error) {
 		x.stream.Refuse(status, err.Error())
 		return false, nil
 	}
-	x.fed, x.whole = true, true
+	x.fed, x.whole, x.canonical = true, true, body
 	x.first, ready = x.stream.RequestBody(body, true)
 	return ready, nil
 }

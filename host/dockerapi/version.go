@@ -53,6 +53,10 @@ func CheckVersion(call *Call, lowest string) error {
 	return badRequest("client version %s is too old: the lowest API version that is accepted here is %s", call.APIVersion, lowest)
 }
 
+// AtLeast tells whether an API version, the APIVersion of a Call, is lowest or a newer one. A path without a version has
+// none: what it means depends on the engine, and the answer is false.
+func AtLeast(version, lowest string) bool { return version != "" && !olderVersion(version, lowest) }
+
 // olderVersion compares MAJOR.MINOR.
 func olderVersion(version, lowest string) bool {
 	major, minor, _ := strings.Cut(version, ".")

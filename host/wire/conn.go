@@ -189,6 +189,21 @@ func (c *Conn) Abort() {
 	_ = socketOf(c.nc).Close()
 }
 
+// CanReset reports whether [Conn.Reset] can do what it says: on TCP, below TLS too.
+func (c *Conn) CanReset() bool {
+	_, ok := socketOf(c.nc).(*net.TCPConn)
+	return ok
+}
+
+// Reset closes the connection so that the peer finds an error behind what was flushed, and not an end. On a connection of another kind
+// than TCP it is Abort.
+func (c *Conn) Reset() {
+	if t, ok := socketOf(c.nc).(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	c.Abort()
+}
+
 // AbortRead makes the read that is blocked, and all that follow, return os.ErrDeadlineExceeded, and leaves the writing half alone:
 // how the goroutine that streams an upload is stopped once the upload was answered. The connection is not Reusable from here on;
 // [Conn.CloseLinger] still works.
