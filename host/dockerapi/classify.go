@@ -23,7 +23,8 @@ type Call struct {
 	// ResourceID is the resource's name or ID, decoded, as the client wrote it; empty where the path names none.
 	ResourceID string
 
-	target string
+	target   string
+	resource int // where in RoutePath the resource's name begins
 }
 
 // Target returns the request target to send to the engine: Path, and Query behind a question mark where there is one.
@@ -63,6 +64,7 @@ func Classify(method, target string) (Call, error) {
 		APIVersion:   version,
 		ResourceKind: route.Kind,
 		ResourceID:   rest[start:end],
+		resource:     start, // what stands before it in a pattern needs no encoding
 	}
 	prefix := p.text[:versionEnd]
 	if version != "" && prefix != "" && prefix[2:] != version {
