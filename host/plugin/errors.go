@@ -14,6 +14,10 @@ var (
 	// replacement came up in time.
 	ErrNoInstance = errors.New("no running instance of the filter")
 
+	// ErrTooManyInstances is returned by Open with isolation PerStream when as many
+	// streams as may have an instance of their own went on for a second.
+	ErrTooManyInstances = errors.New("the filter has as many instances as it may (limits.instances), and none ended in time")
+
 	errAllocator = errors.New("the guest's allocator trapped")
 
 	// ErrClosed is returned by Open after Close.

@@ -43,6 +43,7 @@ type Instance struct {
 	// during start and while the guest allocates for a host call.
 	restricted bool
 	serving    bool // the start is over
+	spent      bool // it belonged to one stream, which is over
 	// finished holds contexts whose guest called proxy_done inside a callback;
 	// they are deleted after it, since a guest is not entered twice.
 	finished []*Stream
@@ -97,6 +98,9 @@ func (i *Instance) lock() {
 }
 
 func (i *Instance) unlock() {
+	if i.spent {
+		i.plugin.fresh.discard(i)
+	}
 	i.mu.Unlock()
 	i.queue.Add(-1)
 }

@@ -25,8 +25,15 @@ type Options struct {
 	Config []byte
 	// VMConfig is handed to proxy_on_vm_start. Nil hands over nothing.
 	VMConfig []byte
-	// Instances is how many instances serve streams. 0 means GOMAXPROCS.
+	// Isolation says whether streams share instances.
+	Isolation Isolation
+	// Instances is how many instances serve streams, or, with isolation PerStream,
+	// are started in advance. 0 means GOMAXPROCS.
 	Instances int
+	// MaxInstances is how many instances there are at a time with isolation
+	// PerStream; a stream beyond that waits a second and is then not served. 0
+	// means DefaultMaxInstances.
+	MaxInstances int
 	// CallTimeout bounds one callback. It is counted in fuel, and so no shorter
 	// on a busy machine: see vm.Fuel. 0 means 50 milliseconds.
 	CallTimeout time.Duration
@@ -60,6 +67,7 @@ type Plugin struct {
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 	shards  []shard
+	fresh   *freshSupply // nil but for isolation PerStream, which has no shards
 	next    atomic.Uint32 // round robin over shards
 
 	mu      sync.Mutex // guards what follows
@@ -99,6 +107,12 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		changed: make(chan struct{}),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	if options.Isolation == PerStream {
+		if options.MaxInstances <= 0 {
+			options.MaxInstances = DefaultMaxInstances
+		}
+		p.shards, p.fresh = nil, newFreshSupply(p, options.Instances, options.MaxInstances)
+	}
 	if err := p.start(); err != nil {
 		p.Close(ctx)
 		return nil, err
@@ -111,19 +125,35 @@ func (p *Plugin) start() error {
 		return &StartError{Step: "link", Err: err}
 	}
 	p.stages = p.exports
+	if p.fresh != nil {
+		instance, err := p.startInstance(freshShard)
+		if err != nil {
+			return err
+		}
+		p.takeHints(instance)
+		p.fresh.warm <- instance
+		p.wait.Add(1)
+		go p.fresh.refill()
+		return nil
+	}
 	for i := range p.shards {
 		instance, err := p.startInstance(i)
 		if err != nil {
 			return err
 		}
 		if i == 0 {
-			p.stages = p.exports & instance.root.stages()
-			p.operations = instance.root.hint("sluice\x00operations")
+			p.takeHints(instance)
 		}
 		p.shards[i].instance.Store(instance)
 		instance.armTick()
 	}
 	return nil
+}
+
+// takeHints asks the canary what the filter says of itself.
+func (p *Plugin) takeHints(canary *Instance) {
+	p.stages = p.exports & canary.root.stages()
+	p.operations = canary.root.hint("sluice\x00operations")
 }
 
 // Name is the filter's name.
@@ -156,6 +186,9 @@ func (p *Plugin) CallForeign(c foreign.Call) ([]byte, abi.Status) {
 
 // Instances counts the instances that can serve now.
 func (p *Plugin) Instances() int {
+	if p.fresh != nil {
+		return p.fresh.count()
+	}
 	n := 0
 	for i := range p.shards {
 		if p.shards[i].instance.Load() != nil {
@@ -178,6 +211,9 @@ func (p *Plugin) Close(ctx context.Context) {
 	p.mu.Unlock()
 	p.stop()
 	p.wait.Wait()
+	if p.fresh != nil {
+		p.fresh.close()
+	}
 	for i := range p.shards {
 		if instance := p.shards[i].instance.Swap(nil); instance != nil {
 			instance.shutdown()

@@ -57,7 +57,7 @@ func (l *logged) logger() *slog.Logger {
 	}}))
 }
 
-func guest(t *testing.T, name string) []byte {
+func guest(t testing.TB, name string) []byte {
 	t.Helper()
 	code, err := os.ReadFile(filepath.Join("..", "..", "testdata", "guests", name+".wasm"))
 	if err != nil {
@@ -66,7 +66,7 @@ func guest(t *testing.T, name string) []byte {
 	return code
 }
 
-func newEngine(t *testing.T) *vm.Engine {
+func newEngine(t testing.TB) *vm.Engine {
 	t.Helper()
 	engine, err := vm.NewEngine(t.Context(), vm.Options{Link: hostcall.Lookup})
 	if err != nil {

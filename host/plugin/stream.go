@@ -170,6 +170,7 @@ func (s *Stream) delete() error {
 	if err == nil {
 		i.served.Store(true)
 	}
+	i.spent = i.plugin.fresh != nil
 	return err
 }
 

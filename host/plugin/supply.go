@@ -22,6 +22,9 @@ const acquireWait = time.Second
 // that waited for an instance which did not outlive its callback has no context
 // yet, and so nothing to lose: it goes to another one.
 func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
+	if p.fresh != nil {
+		return p.fresh.acquire(ctx)
+	}
 	patience := acquireWait
 	for {
 		instance := p.pick()
@@ -105,6 +108,10 @@ func (p *Plugin) pick() *Instance {
 // replace takes a crashed instance out of service and starts another in its
 // place, in the background.
 func (p *Plugin) replace(crashed *Instance) {
+	if p.fresh != nil {
+		p.fresh.discard(crashed) // its stream ends with it
+		return
+	}
 	if !p.shards[crashed.shard].instance.CompareAndSwap(crashed, nil) {
 		return // somebody else does
 	}

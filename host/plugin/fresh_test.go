@@ -1,0 +1,162 @@
+package plugin_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// serve takes a request through a stream of its own.
+func serve(t testing.TB, p *plugin.Plugin, fields ...abi.Pair) error {
+	t.Helper()
+	var s state
+	for _, f := range fields {
+		s.fields.Add(f.Key, f.Value)
+	}
+	if err := p.Open(t.Context(), &s.stream, &s); err != nil {
+		return err
+	}
+	defer s.stream.Done()
+	_, err := s.stream.RequestHeaders(s.fields.Len(), true)
+	return err
+}
+
+// The guest traps at the second request-header callback that its instance sees.
+func TestWithIsolationNoStreamMeetsAnothersInstance(t *testing.T) {
+	shared := start(t, "trap-second", plugin.Options{Instances: 1})
+	if err := errors.Join(serve(t, shared), serve(t, shared)); err == nil {
+		t.Fatal("the guest does not tell streams of one instance apart")
+	}
+	p := start(t, "trap-second", plugin.Options{Instances: 1, Isolation: plugin.PerStream})
+	for n := range 50 {
+		if err := serve(t, p); err != nil {
+			t.Fatalf("stream %d: %v", n, err)
+		}
+	}
+}
+
+func TestIsolatedStreamsLeaveNothingBehind(t *testing.T) {
+	p := start(t, "trap-on-header", plugin.Options{Instances: 2, Isolation: plugin.PerStream})
+	settle := func() {
+		eventually(t, "the instances in advance", func() bool { return p.Instances() == 2 })
+	}
+	flat(t, 1000, settle, func() {
+		if err := serve(t, p); err != nil {
+			t.Fatal(err)
+		}
+		if err := serve(t, p, abi.Pair{Key: "x-trap", Value: "1"}); err == nil {
+			t.Fatal("no trap")
+		}
+	})
+}
+
+func TestAnIsolatedStreamBeyondTheLimitIsNotServed(t *testing.T) {
+	p := start(t, "noop", plugin.Options{Instances: 1, MaxInstances: 2, Isolation: plugin.PerStream})
+	var first, second state
+	for _, s := range []*state{&first, &second} {
+		if err := p.Open(t.Context(), &s.stream, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := serve(t, p); !errors.Is(err, plugin.ErrTooManyInstances) {
+		t.Fatalf("the third stream: %v, want ErrTooManyInstances", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the client went away")
+	cancel(gone)
+	var s state
+	if err := p.Open(ctx, &s.stream, &s); !errors.Is(err, gone) {
+		t.Fatalf("with a client that is gone: %v", err)
+	}
+	first.stream.Done()
+	if err := serve(t, p); err != nil {
+		t.Fatalf("after one ended: %v", err)
+	}
+	second.stream.Done()
+}
+
+func TestAContextThatWaitsForDoneKeepsItsInstance(t *testing.T) {
+	p := start(t, "never-done", plugin.Options{Instances: 1, Isolation: plugin.PerStream})
+	var s state
+	if err := p.Open(t.Context(), &s.stream, &s); err != nil {
+		t.Fatal(err)
+	}
+	if !s.stream.Done() {
+		t.Fatal("the guest answers false to proxy_on_done")
+	}
+	eventually(t, "the instance in advance", func() bool { return p.Instances() == 2 })
+}
+
+func TestClosingAPluginEndsIsolatedStreams(t *testing.T) {
+	p := start(t, "noop", plugin.Options{Instances: 4, Isolation: plugin.PerStream})
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for {
+				if err := serve(t, p); err != nil {
+					if !errors.Is(err, plugin.ErrClosed) && !errors.Is(err, plugin.ErrInstanceLost) {
+						t.Errorf("got %v", err)
+					}
+					return
+				}
+			}
+		}()
+	}
+	var s state
+	if err := p.Open(t.Context(), &s.stream, &s); err != nil {
+		t.Fatal(err)
+	}
+	p.Close(t.Context())
+	wait.Wait()
+	if _, err := s.stream.RequestHeaders(0, true); !errors.Is(err, plugin.ErrInstanceLost) {
+		t.Errorf("a stream that was open: %v, want ErrInstanceLost", err)
+	}
+	if n := p.Instances(); n != 0 {
+		t.Errorf("%d instances are left", n)
+	}
+}
+
+// What isolation costs a stream: the life of an instance, most of which is spent
+// in advance where a processor is idle.
+func BenchmarkIsolation(b *testing.B) {
+	for _, name := range []string{"noop", "response-headers", "request-guard"} {
+		for _, isolation := range []plugin.Isolation{plugin.Shared, plugin.PerStream} {
+			b.Run(name+map[plugin.Isolation]string{plugin.Shared: "/shared", plugin.PerStream: "/stream"}[isolation], func(b *testing.B) {
+				path := filepath.Join("..", "..", "testdata", "guests", name+".wasm")
+				config := ""
+				if name != "noop" {
+					path = filepath.Join("..", "..", "filters", name+".wasm")
+					config = map[string]string{
+						"response-headers": `{"set": {"x-a": "b"}}`,
+						"request-guard":    `{"default": "allow", "deny": [{"operations": ["ContainerCreate"]}]}`,
+					}[name]
+				}
+				code, err := os.ReadFile(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p, err := plugin.New(b.Context(), newEngine(b), plugin.Options{Name: name, Code: code, Config: []byte(config), Isolation: isolation})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer p.Close(context.Background())
+				b.ReportAllocs()
+				for b.Loop() {
+					var s state
+					if err := p.Open(b.Context(), &s.stream, &s); err != nil {
+						b.Fatal(err)
+					}
+					s.stream.Done()
+				}
+			})
+		}
+	}
+}
