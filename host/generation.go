@@ -90,14 +90,17 @@ func startPlugin(
 		return nil, err
 	}
 	return plugin.New(ctx, engine, plugin.Options{
-		Name:        f.Name,
-		Code:        f.Code,
-		Config:      f.Config,
-		Instances:   f.Instances,
-		CallTimeout: limits.Callback,
-		Stages:      stages,
-		Functions:   functions,
-		Logger:      log,
+		Name:      f.Name,
+		Code:      f.Code,
+		Config:    f.Config,
+		Instances: f.Instances,
+		Isolation: isolation(f.Isolation),
+
+		MaxInstances: limits.Instances,
+		CallTimeout:  limits.Callback,
+		Stages:       stages,
+		Functions:    functions,
+		Logger:       log,
 	})
 }
 
@@ -119,6 +122,13 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 		c.Filters[i] = chain.Filter{Plugin: plugins[i], Match: match, OnFailure: onFailure(f.OnFailure)}
 	}
 	return c
+}
+
+func isolation(name string) plugin.Isolation {
+	if name == config.IsolationStream {
+		return plugin.PerStream
+	}
+	return plugin.Shared
 }
 
 func onFailure(policy string) chain.OnFailure {

@@ -126,8 +126,13 @@ type Filter struct {
 	// means all that the module exports.
 	Stages []string
 
-	// Instances is how many instances run side by side. 0 means GOMAXPROCS.
+	// Instances is how many instances run side by side, or with IsolationStream are
+	// started in advance. 0 means GOMAXPROCS.
 	Instances int
+
+	// Isolation says whether streams share instances (IsolationShared, the default),
+	// or each has a fresh one (IsolationStream).
+	Isolation string
 
 	// Signed is what the module's signature says, nil for a module that was not
 	// asked for one and has none.
@@ -177,6 +182,10 @@ type Limits struct {
 	// Pause is how long a filter may hold a stream that it paused. Default 30 s.
 	Pause time.Duration
 
+	// Instances is how many instances a filter of IsolationStream may have at a
+	// time, that is how many streams it serves. Default 512.
+	Instances int
+
 	// Connections is how many client connections may be open at a time, on all
 	// listeners together. Default 4096.
 	Connections int
@@ -217,6 +226,12 @@ const (
 	OnFailureDeny   = "deny"
 	OnFailureAllow  = "allow"
 	OnFailureReload = "reload"
+)
+
+// The values of Filter.Isolation.
+const (
+	IsolationShared = "shared"
+	IsolationStream = "stream"
 )
 
 // The values of Config.JSON.

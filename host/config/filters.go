@@ -57,6 +57,9 @@ func (l *loader) add(c *Config, f Filter) {
 	if f.OnFailure == "" {
 		f.OnFailure = OnFailureDeny
 	}
+	if f.Isolation == "" {
+		f.Isolation = IsolationShared
+	}
 	if f.Config == nil {
 		f.Config = json.RawMessage("{}")
 	}
@@ -78,6 +81,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"on_failure": func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
 		"match":      func(v *value) { f.Match = l.match(v) },
 		"instances":  func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
+		"isolation":  func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"stages": func(v *value) {
 			names := StageNames()
 			given := l.words(v, "stages", func(v *value, name string) {

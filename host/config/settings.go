@@ -80,6 +80,9 @@ func allSettings() []setting {
 		{path: "limits.pause", standard: "30s", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Pause = l.duration(v, "limits.pause", time.Millisecond, 24*time.Hour)
 		}},
+		{path: "limits.instances", standard: "512", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Instances = l.integer(v, "limits.instances", 1, 1<<20)
+		}},
 		{path: "limits.connections", standard: "4096", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Connections = l.integer(v, "limits.connections", 1, 1<<20)
 		}},

@@ -67,7 +67,7 @@ type Plugin struct {
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 	shards  []shard
-	fresh   *freshSupply // nil but for isolation PerStream, which has no shards
+	fresh   *freshSupply  // nil but for isolation PerStream, which has no shards
 	next    atomic.Uint32 // round robin over shards
 
 	mu      sync.Mutex // guards what follows
