@@ -37,19 +37,22 @@ type result struct {
 	code           int
 }
 
-// same plays a scenario on the engine's socket and through the gateway, with each command line, and compares what the user saw.
+// same plays a scenario on the engine's socket and through every gateway, with each command line, and compares what the user saw.
 func same(t *testing.T, scenario func(d *docker)) {
 	t.Helper()
 	for _, c := range clis(t) {
 		t.Run("cli"+c.version, func(t *testing.T) {
 			t.Parallel()
-			through := sharedGateway(t)
 			direct := newDocker(t, c, engine(t))
 			scenario(direct)
-			gated := newDocker(t, c, through.address)
-			scenario(gated)
-			if diff := cmp.Diff(direct.transcript.String(), gated.transcript.String()); diff != "" {
-				t.Errorf("the gateway changed what the user sees (-socket +gateway):\n%s", diff)
+			for _, way := range doors(t) {
+				t.Run(way.name, func(t *testing.T) {
+					gated := newDocker(t, c, way.address)
+					scenario(gated)
+					if diff := cmp.Diff(direct.transcript.String(), gated.transcript.String()); diff != "" {
+						t.Errorf("the gateway changed what the user sees (-socket +gateway):\n%s", diff)
+					}
+				})
 			}
 		})
 	}
@@ -84,19 +87,22 @@ func removeAll(t testing.TB, c cli, prefix string) {
 	}
 }
 
-// command is the docker command, ready to start. It has no terminal and nothing of the caller's environment that could change its output.
+// command is the docker command, ready to start. It has no terminal.
 func (d *docker) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(d.Context(), patience)
 	d.Cleanup(cancel)
 	command := exec.CommandContext(ctx, d.cli.path, args...)
-	command.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "DOCKER_CONFIG=" + filepath.Join(d.dir, ".docker"), "DOCKER_HOST=" + d.address,
-		"DOCKER_BUILDKIT=0", "DOCKER_CLI_HINTS=false", "TERM=dumb", "LC_ALL=C",
-	}
+	command.Env = d.environment()
 	command.Dir = d.dir
 	// A child that outlives docker must not hold the pipes open for ever.
 	command.WaitDelay = 10 * time.Second
 	return command
+}
+
+// environment is that of a client of this side, with nothing of the caller's that could change its output.
+func (d *docker) environment() []string {
+	return append(settings(d, d.address), "PATH="+os.Getenv("PATH"), "HOME="+d.dir, "DOCKER_CONFIG="+filepath.Join(d.dir, ".docker"),
+		"DOCKER_BUILDKIT=0", "DOCKER_CLI_HINTS=false", "TERM=dumb", "LC_ALL=C")
 }
 
 // run runs docker without standard input and puts what it showed into the transcript.
@@ -193,6 +199,7 @@ var varying = []struct {
 
 func (d *docker) normalise(text string) string {
 	text = strings.ReplaceAll(text, d.name, "NAME")
+	text = strings.ReplaceAll(text, d.address, "unix://SOCKET")
 	text = strings.ReplaceAll(text, strings.TrimPrefix(d.address, "unix://"), "SOCKET")
 	text = strings.ReplaceAll(text, d.dir, "DIR")
 	for _, v := range varying {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,8 +25,8 @@ type gateway struct {
 	binary  string
 	args    []string
 	config  string // path of its configuration
-	socket  string // path of its unix socket
-	address string // unix://socket
+	socket  string // path of its unix socket, if it has one
+	address string // where clients find it; "" for one on TCP that has not said yet which port it got
 	process *exec.Cmd
 	log     *logBuffer
 	exited  chan error
@@ -42,8 +43,15 @@ func prepareGateway(t testing.TB, upstream, filters string) *gateway {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	g := newGateway(sluice(t), dir)
+	g.configure(t, upstream, filters)
+	return g
+}
+
+// newGateway is a gateway with its files in dir, which serves the configuration there on a unix socket.
+func newGateway(binary, dir string) *gateway {
 	g := &gateway{
-		binary: sluice(t),
+		binary: binary,
 		config: filepath.Join(dir, "sluice.yaml"),
 		socket: filepath.Join(dir, "docker.sock"),
 		log:    &logBuffer{},
@@ -51,7 +59,6 @@ func prepareGateway(t testing.TB, upstream, filters string) *gateway {
 	}
 	g.args = []string{"serve", "--config", g.config}
 	g.address = "unix://" + g.socket
-	g.configure(t, upstream, filters)
 	return g
 }
 
@@ -103,6 +110,11 @@ func (g *gateway) start() error {
 		return err
 	}
 	go func() { g.exited <- g.process.Wait() }()
+	if g.address == "" {
+		var err error
+		g.address, err = g.awaitAddress()
+		return err
+	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		select {
 		case err := <-g.exited:
@@ -164,51 +176,43 @@ func startGateway(t testing.TB, upstream, filters string) *gateway {
 
 var shared struct {
 	sync.Mutex
-	gateway *gateway
-	failed  error
+	unix, tls *gateway
+	failed    error
 }
 
 // sharedGateway is the README's quickstart, which all comparisons use, all at once: it lives until TestMain ends.
 func sharedGateway(t testing.TB) *gateway {
 	t.Helper()
-	upstream := engine(t)
+	unix, _ := sharedGateways(t)
+	return unix
+}
+
+// sharedGateways are the quickstart and its twin on TCP with TLS.
+func sharedGateways(t testing.TB) (unix, tls *gateway) {
+	t.Helper()
+	binary, upstream := sluice(t), engine(t)
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.gateway == nil && shared.failed == nil {
-		dir := filepath.Join(scratch, "quickstart")
-		g := &gateway{
-			binary: sluice(t),
-			args:   []string{"quickstart", "--dir", dir, "--upstream", upstream},
-			config: filepath.Join(dir, "sluice.yaml"),
-			socket: filepath.Join(dir, "docker.sock"),
-			log:    &logBuffer{},
-			exited: make(chan error, 1),
-		}
-		g.address = "unix://" + g.socket
-		shared.gateway, shared.failed = g, g.start()
+	if shared.tls == nil && shared.failed == nil {
+		shared.unix, shared.tls, shared.failed = startShared(binary, upstream)
 	}
 	if shared.failed != nil {
 		t.Fatal(shared.failed)
 	}
-	return shared.gateway
+	return shared.unix, shared.tls
 }
 
-// stopShared reports whether the shared gateway ended well.
+// stopShared reports whether the shared gateways ended well.
 func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.gateway == nil || shared.failed != nil {
-		return nil
+	var failed error
+	for _, g := range []*gateway{shared.unix, shared.tls} {
+		if g != nil && g.process != nil {
+			failed = errors.Join(failed, g.stop())
+		}
 	}
-	return shared.gateway.stop()
-}
-
-// client speaks plain HTTP with a unix socket.
-func client(socket string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Dial:               func(string, string) (net.Conn, error) { return net.Dial("unix", socket) },
-		DisableCompression: true,
-	}}
+	return failed
 }
 
 // A logBuffer collects what a process writes, by line, and can be waited on.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,13 +18,13 @@ import (
 // A wire is a connection on which a test writes its own bytes.
 type wire struct {
 	testing.TB
-	conn *net.UnixConn
+	conn halfCloser
 	in   *bufio.Reader
 }
 
 func dial(t testing.TB, address string) *wire {
 	t.Helper()
-	conn, err := net.Dial("unix", strings.TrimPrefix(address, "unix://"))
+	conn, err := connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +32,7 @@ func dial(t testing.TB, address string) *wire {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &wire{t, conn.(*net.UnixConn), bufio.NewReader(conn)}
+	return &wire{t, conn, bufio.NewReader(conn)}
 }
 
 // send writes in one segment, with \n standing for the \r\n of HTTP in head.
@@ -110,23 +109,11 @@ func frame(stream byte, text string) string {
 	return string([]byte{stream, 0, 0, 0, 0, 0, 0, byte(len(text))}) + text
 }
 
-// eachSide runs a test on the engine's socket and through the gateway.
-func eachSide(t *testing.T, test func(t *testing.T, d *docker)) {
-	t.Helper()
-	found := clis(t)
-	for _, side := range []struct{ name, address string }{{"socket", engine(t)}, {"gateway", sharedGateway(t).address}} {
-		t.Run(side.name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newDocker(t, found[0], side.address))
-		})
-	}
-}
-
 // execOf prepares an exec and returns its id.
 func execOf(d *docker, container string, command ...string) string {
 	d.Helper()
 	body, _ := json.Marshal(map[string]any{"Cmd": command, "AttachStdin": true, "AttachStdout": true, "AttachStderr": true})
-	response, err := client(strings.TrimPrefix(d.address, "unix://")).Post("http://docker/v1.41/containers/"+container+"/exec", "application/json", bytes.NewReader(body))
+	response, err := client(d.address).Post("http://docker/v1.41/containers/"+container+"/exec", "application/json", bytes.NewReader(body))
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -141,7 +128,7 @@ func execOf(d *docker, container string, command ...string) string {
 const startBody = `{"Detach":false,"Tty":false}`
 
 func TestAttachOfOldClientsIsA200(t *testing.T) {
-	eachSide(t, func(t *testing.T, d *docker) {
+	eachDoor(t, func(t *testing.T, d *docker) {
 		// create -i, unlike run -d -i, makes a container whose standard input ends with the first client's.
 		d.prepare("create", "-i", "--name", d.name, "--network", "none", image, "sh", "-c", "cat; echo done >&2")
 		d.prepare("start", d.name)
@@ -160,7 +147,7 @@ func TestAttachOfOldClientsIsA200(t *testing.T) {
 }
 
 func TestExecOfOldClientsIsA200(t *testing.T) {
-	eachSide(t, func(t *testing.T, d *docker) {
+	eachDoor(t, func(t *testing.T, d *docker) {
 		id := execOf(d, d.sleeper(), "cat")
 		w := dial(t, d.address)
 		w.send(fmt.Sprintf("POST /v1.41/exec/%s/start HTTP/1.1\nHost: docker\nContent-Type: application/json\nContent-Length: %d\n\n", id, len(startBody)), startBody)
@@ -176,7 +163,7 @@ func TestExecOfOldClientsIsA200(t *testing.T) {
 
 // Docker's 20.10 command line sends hijacking requests with an empty Host.
 func TestUpgradeWithEmptyHost(t *testing.T) {
-	eachSide(t, func(t *testing.T, d *docker) {
+	eachDoor(t, func(t *testing.T, d *docker) {
 		id := execOf(d, d.sleeper(), "cat")
 		w := dial(t, d.address)
 		w.send(fmt.Sprintf("POST /v1.41/exec/%s/start HTTP/1.1\nHost: \nConnection: Upgrade\nUpgrade: tcp\nContent-Type: application/json\nContent-Length: %d\n\n",
@@ -194,22 +181,23 @@ func TestUpgradeWithEmptyHost(t *testing.T) {
 // The engine loses what a client sends in the same segment as the request (moby#45447). The gateway holds it back until the engine has
 // answered, and so is better than the socket.
 func TestStandardInputSentWithTheRequestArrives(t *testing.T) {
-	d := newDocker(t, clis(t)[0], sharedGateway(t).address)
-	id := execOf(d, d.sleeper(), "cat")
-	w := dial(t, d.address)
-	w.send(fmt.Sprintf("POST /v1.41/exec/%s/start HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: tcp\nContent-Type: application/json\nContent-Length: %d\n\n",
-		id, len(startBody)), startBody+"early\n")
-	if status, fields := w.head(); status != "HTTP/1.1 101 UPGRADED" {
-		t.Fatalf("got %s %q", status, fields)
-	}
-	w.exactly(frame(1, "early\n"))
-	w.closeWrite()
-	w.ended()
+	eachGateway(t, func(t *testing.T, d *docker) {
+		id := execOf(d, d.sleeper(), "cat")
+		w := dial(t, d.address)
+		w.send(fmt.Sprintf("POST /v1.41/exec/%s/start HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: tcp\nContent-Type: application/json\nContent-Length: %d\n\n",
+			id, len(startBody)), startBody+"early\n")
+		if status, fields := w.head(); status != "HTTP/1.1 101 UPGRADED" {
+			t.Fatalf("got %s %q", status, fields)
+		}
+		w.exactly(frame(1, "early\n"))
+		w.closeWrite()
+		w.ended()
+	})
 }
 
 // socat and nc -N close their sending side as soon as their input ends, and then wait for the answer.
 func TestListOverHTTP10WithHalfClosedConnection(t *testing.T) {
-	eachSide(t, func(t *testing.T, d *docker) {
+	eachDoor(t, func(t *testing.T, d *docker) {
 		d.prepare("create", "--name", d.name, "--network", "none", image, "true")
 		w := dial(t, d.address)
 		w.send("GET /containers/json?all=1 HTTP/1.0\n\n", "")
@@ -237,52 +225,61 @@ func TestListOverHTTP10WithHalfClosedConnection(t *testing.T) {
 
 // After a hijack that the engine refused, the connection still speaks HTTP: the bytes that follow are a request like any other.
 func TestRequestPipelinedAfterARefusedHijackIsFiltered(t *testing.T) {
-	d := newDocker(t, clis(t)[0], sharedGateway(t).address)
-	body := fmt.Sprintf(`{"Image":%q,"Cmd":["true"],"HostConfig":{"Privileged":true}}`, image)
-	second := fmt.Sprintf("POST /v1.41/containers/create?name=%s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", d.name, len(body), body)
-	for _, first := range []struct {
-		name, request, body string
-	}{
-		{"exec start of a missing exec", "POST /v1.41/exec/nothing/start HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: tcp\nContent-Type: application/json\nContent-Length: 28\n\n", startBody},
-		{"list with an upgrade", "GET /v1.41/containers/json HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: tcp\n\n", ""},
-		{"session without an upgrade", "POST /session HTTP/1.1\nHost: docker\nContent-Length: 0\n\n", ""},
-		{"attach over a WebSocket to a missing container", "GET /v1.41/containers/nothing/attach/ws?stream=1 HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: websocket\n\n", ""},
-	} {
-		t.Run(first.name, func(t *testing.T) {
-			w := dial(t, d.address)
-			w.send(first.request, first.body+second)
-			if status, body := w.response("POST"); status == http.StatusSwitchingProtocols {
-				t.Fatalf("the first request was upgraded: %s", body)
-			}
-			// The connection may be closed after the refusal; if it is not, the second request is answered by the filter.
-			response, err := http.ReadResponse(w.in, nil)
-			if err == nil {
-				var denial struct{ Message string }
-				jsonBody(t, response, &denial)
-				if response.StatusCode != http.StatusForbidden || !strings.Contains(denial.Message, "no-privileged") {
-					t.Errorf("got %s %q, want a denial by no-privileged", response.Status, denial.Message)
+	eachGateway(t, func(t *testing.T, d *docker) {
+		done := execOf(d, d.sleeper(), "true")
+		body := fmt.Sprintf(`{"Image":%q,"Cmd":["true"],"HostConfig":{"Privileged":true}}`, image)
+		second := fmt.Sprintf("POST /v1.41/containers/create?name=%s-2 HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", d.name, len(body), body)
+		upgrade := "Host: docker\nConnection: Upgrade\nUpgrade: tcp\n"
+		for _, first := range []struct {
+			name, request, body string
+		}{
+			{"exec start of a missing exec", "POST /v1.41/exec/nothing/start HTTP/1.1\n" + upgrade + "Content-Type: application/json\nContent-Length: 28\n\n", startBody},
+			{"detached exec start", "POST /v1.41/exec/" + done + "/start HTTP/1.1\n" + upgrade + "Content-Type: application/json\nContent-Length: 15\n\n", `{"Detach":true}`},
+			{"attach to a missing container", "POST /v1.41/containers/nothing/attach?stream=1&stdin=1 HTTP/1.1\n" + upgrade + "Content-Length: 0\n\n", ""},
+			{"list with an upgrade", "GET /v1.41/containers/json HTTP/1.1\n" + upgrade + "\n", ""},
+			{"session without an upgrade", "POST /session HTTP/1.1\nHost: docker\nContent-Length: 0\n\n", ""},
+			{"session with another upgrade", "POST /session HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: tcp\nContent-Length: 0\n\n", ""},
+			{"attach over a WebSocket to a missing container", "GET /v1.41/containers/nothing/attach/ws?stream=1 HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: websocket\n\n", ""},
+		} {
+			t.Run(first.name, func(t *testing.T) {
+				w := dial(t, d.address)
+				w.send(first.request, first.body+second)
+				if status, body := w.response("POST"); status == http.StatusSwitchingProtocols {
+					t.Fatalf("the first request was upgraded: %s", body)
 				}
-			}
-			direct := *d
-			direct.address = engine(t)
-			if names := direct.prepare("ps", "-a", "--filter", "name=^/"+d.name, "--format", "{{.Names}}"); names != "" {
-				t.Errorf("the engine has made %s", names)
-			}
-		})
-	}
+				// The connection may be closed after the refusal; if it is not, the second request is answered by the filter.
+				response, err := http.ReadResponse(w.in, nil)
+				if err == nil {
+					var denial struct{ Message string }
+					jsonBody(t, response, &denial)
+					if response.StatusCode != http.StatusForbidden || !strings.Contains(denial.Message, "no-privileged") {
+						t.Errorf("got %s %q, want a denial by no-privileged", response.Status, denial.Message)
+					}
+				}
+				direct := *d
+				direct.address = engine(t)
+				if names := direct.prepare("ps", "-a", "--filter", "name=^/"+d.name+"-2", "--format", "{{.Names}}"); names != "" {
+					t.Errorf("the engine has made %s", names)
+				}
+			})
+		}
+	})
 }
 
 // A client that tries HTTP/2 at once is told so in HTTP/1.1 and falls back; its bytes never reach the engine unparsed.
 func TestPrefaceOfHTTP2IsRefused(t *testing.T) {
-	g := sharedGateway(t)
-	w := dial(t, g.address)
-	w.send("PRI * HTTP/2.0\n\nSM\n\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-	status, _ := w.head()
-	if !strings.HasPrefix(status, "HTTP/1.1 4") && !strings.HasPrefix(status, "HTTP/1.1 5") || strings.Contains(status, " 401") || strings.Contains(status, " 403") {
-		t.Errorf("got %s", status)
-	}
-	if _, err := io.Copy(io.Discard, w.in); err != nil && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("the connection was not closed: %v", err)
+	for _, way := range doors(t) {
+		t.Run(way.name, func(t *testing.T) {
+			w := dial(t, way.address)
+			w.send("PRI * HTTP/2.0\n\nSM\n\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+			status, _ := w.head()
+			if !strings.HasPrefix(status, "HTTP/1.1 4") && !strings.HasPrefix(status, "HTTP/1.1 5") || strings.Contains(status, " 401") || strings.Contains(status, " 403") {
+				t.Errorf("got %s", status)
+			}
+			if _, err := io.Copy(io.Discard, w.in); err != nil && !strings.Contains(err.Error(), "reset") {
+				t.Errorf("the connection was not closed: %v", err)
+			}
+		})
 	}
 }
 
@@ -304,15 +301,18 @@ func TestHeadsOfResponsesAreTheEngines(t *testing.T) {
 				status, fields := w.head()
 				return append([]string{status}, fields...)
 			}
-			want, got := read(engine(t)), read(sharedGateway(t).address)
-			// What the quickstart's filters change.
-			if !slices.Contains(got, "X-Sluice: quickstart") {
-				t.Errorf("the filter's field is not in %q", got)
-			}
-			ours := func(field string) bool { return field == "X-Sluice: quickstart" || framing(field) }
-			got, want = slices.DeleteFunc(got, ours), slices.DeleteFunc(want, ours)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("the gateway changed the head (-socket +gateway):\n%s", diff)
+			want := read(engine(t))
+			for _, way := range doors(t) {
+				got := read(way.address)
+				// What the quickstart's filters change; none of them sees a ping.
+				if marked := slices.Contains(got, "X-Sluice: quickstart"); marked == strings.HasSuffix(request, "/_ping") {
+					t.Errorf("%s: the filter's field is there: %t, in %q", way.name, marked, got)
+				}
+				ours := func(field string) bool { return field == "X-Sluice: quickstart" || framing(field) }
+				got, want = slices.DeleteFunc(got, ours), slices.DeleteFunc(want, ours)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: the gateway changed the head (-socket +gateway):\n%s", way.name, diff)
+				}
 			}
 		})
 	}
@@ -326,7 +326,7 @@ func framing(field string) bool {
 
 // docker run deadlocks where the head of wait's response is held until its body: the command starts the container after that head.
 func TestHeadOfWaitComesBeforeItsBody(t *testing.T) {
-	eachSide(t, func(t *testing.T, d *docker) {
+	eachDoor(t, func(t *testing.T, d *docker) {
 		d.prepare("create", "--name", d.name, "--network", "none", image, "sh", "-c", "exit 3")
 		w := dial(t, d.address)
 		w.send("POST /v1.41/containers/"+d.name+"/wait?condition=next-exit HTTP/1.1\nHost: docker\nContent-Length: 0\n\n", "")
