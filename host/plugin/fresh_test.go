@@ -27,24 +27,48 @@ func serve(t testing.TB, p *plugin.Plugin, fields ...abi.Pair) error {
 	return err
 }
 
-// The guest traps at the second request-header callback that its instance sees.
-func TestWithIsolationNoStreamMeetsAnothersInstance(t *testing.T) {
-	shared := start(t, "trap-second", plugin.Options{Instances: 1})
-	if err := errors.Join(serve(t, shared), serve(t, shared)); err == nil {
-		t.Fatal("the guest does not tell streams of one instance apart")
+// The guests trap when they find anything of an earlier request: in their memory,
+// its size, their globals, their table or their root context.
+func TestWithIsolationNothingIsLeftOfAnotherStream(t *testing.T) {
+	for _, name := range []string{"trap-second", "remember", "remember-table", "remember-size"} {
+		t.Run(name, func(t *testing.T) {
+			shared := start(t, name, plugin.Options{Instances: 1})
+			if err := errors.Join(serve(t, shared), serve(t, shared)); err == nil {
+				t.Fatal("the guest does not tell streams of one instance apart")
+			}
+			p := start(t, name, plugin.Options{Instances: 1, Isolation: plugin.PerStream})
+			for n := range 50 {
+				if err := serve(t, p); err != nil {
+					t.Fatalf("stream %d: %v", n, err)
+				}
+			}
+		})
 	}
-	p := start(t, "trap-second", plugin.Options{Instances: 1, Isolation: plugin.PerStream})
-	for n := range 50 {
-		if err := serve(t, p); err != nil {
-			t.Fatalf("stream %d: %v", n, err)
-		}
+}
+
+func TestAStreamThatIsOverCannotReachTheNext(t *testing.T) {
+	p := start(t, "noop", plugin.Options{Instances: 1, Isolation: plugin.PerStream})
+	var old, next state
+	if err := p.Open(t.Context(), &old.stream, &old); err != nil {
+		t.Fatal(err)
 	}
+	old.stream.Done()
+	if err := p.Open(t.Context(), &next.stream, &next); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.stream.RequestHeaders(0, true); !errors.Is(err, plugin.ErrInstanceLost) {
+		t.Errorf("got %v, want ErrInstanceLost", err)
+	}
+	if _, err := next.stream.RequestHeaders(0, true); err != nil {
+		t.Error(err)
+	}
+	next.stream.Done()
 }
 
 func TestIsolatedStreamsLeaveNothingBehind(t *testing.T) {
 	p := start(t, "trap-on-header", plugin.Options{Instances: 2, Isolation: plugin.PerStream})
 	settle := func() {
-		eventually(t, "the instances in advance", func() bool { return p.Instances() == 2 })
+		eventually(t, "the instances in advance", func() bool { return p.Instances() >= 2 })
 	}
 	flat(t, 1000, settle, func() {
 		if err := serve(t, p); err != nil {
@@ -90,7 +114,7 @@ func TestAContextThatWaitsForDoneKeepsItsInstance(t *testing.T) {
 	if !s.stream.Done() {
 		t.Fatal("the guest answers false to proxy_on_done")
 	}
-	eventually(t, "the instance in advance", func() bool { return p.Instances() == 2 })
+	eventually(t, "the instance in advance", func() bool { return p.Instances() >= 1 })
 }
 
 func TestClosingAPluginEndsIsolatedStreams(t *testing.T) {

@@ -131,6 +131,7 @@ func (p *Plugin) start() error {
 			return err
 		}
 		p.takeHints(instance)
+		p.fresh.remember(instance)
 		p.fresh.warm <- instance
 		p.wait.Add(1)
 		go p.fresh.refill()

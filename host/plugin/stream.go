@@ -100,7 +100,7 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 	i := s.instance
 	i.lock()
 	defer i.unlock()
-	if i.lost.Load() {
+	if i.lost.Load() || s.phase != phaseLive { // an isolated instance is another's after the end
 		return abi.ActionPause, ErrInstanceLost
 	}
 	i.current = s.state

@@ -44,6 +44,20 @@ func (t *ticker) disarm() {
 	}
 }
 
+// interval is the period, 0 without ticks.
+func (t *ticker) interval() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.period
+}
+
+// rest gives a ticker that was disarmed the period that it begins with again.
+func (t *ticker) rest(period time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.period = period
+}
+
 // schedule sets the timer anew. The caller holds t.mu.
 func (t *ticker) schedule(i *Instance) {
 	if t.timer != nil {

@@ -33,6 +33,10 @@ type code struct {
 	names   []string // of exports, sorted
 	imports []string // "module.name", sorted
 	start   string   // the export that stands for the start section
+	// state are the exports of the globals that, with the memory, are all of an
+	// instance's state; valid where stateful is false.
+	state    []string
+	stateful bool
 }
 
 // export is the shape of an exported function: it takes so many i32 and gives
@@ -97,6 +101,7 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 		return fmt.Errorf("invalid module: %w", err)
 	}
 	c.compiled = compiled
+	c.state, c.stateful = metered.State, !metered.StateInMemory
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory
 	}

@@ -23,10 +23,11 @@ type Instance struct {
 	context context.Context
 	funcs   map[string]*Func
 
-	tank   api.MutableGlobal // the guest's fuel, a signed number
-	stack  api.MutableGlobal // what is left of its stack
-	fuel   int64             // for a call
-	budget int64             // what the last call was given
+	tank   api.MutableGlobal   // the guest's fuel, a signed number
+	stack  api.MutableGlobal   // what is left of its stack
+	state  []api.MutableGlobal // the guest's own, looked up for a snapshot
+	fuel   int64               // for a call
+	budget int64               // what the last call was given
 
 	depth    int // of calls, since host calls call the guest's allocator
 	trap     *TrapError
@@ -155,7 +156,7 @@ func (i *Instance) Close() error {
 	i.flush()
 	err := i.module.Close(context.Background())
 	// Whoever still holds the instance must not hold its memory.
-	i.module, i.memory, i.tank, i.stack, i.funcs = nil, nil, nil, nil, nil
+	i.module, i.memory, i.tank, i.stack, i.state, i.funcs = nil, nil, nil, nil, nil, nil
 	i.code.release()
 	return err
 }

@@ -228,6 +228,7 @@ func (b *body) instruction() {
 	case none:
 	case index:
 		r.u32()
+		b.elusive = b.elusive || op == opTableSet
 	case memory:
 		r.u32()
 		r.u32()
@@ -384,6 +385,10 @@ func (b *body) misc(at int) int64 {
 	op := r.u32()
 	if op < uint32(len(miscEffects)) {
 		b.grow(int(miscEffects[op]))
+	}
+	switch op {
+	case miscDataDrop, miscElemDrop, miscTableInit, miscTableCopy, miscTableFill, miscTableGrow:
+		b.elusive = true
 	}
 	switch op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions

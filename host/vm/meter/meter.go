@@ -1,11 +1,15 @@
 package meter
 
 // The names of the exported globals. Both are mutable and of type i64. A module
-// that exports something of such a name itself is refused.
+// that exports something of such a name itself, or of one that begins with
+// "sluice:state:", is refused.
 const (
 	FuelGlobal  = "sluice:fuel"
 	StackGlobal = "sluice:stack"
 )
+
+// statePrefix begins the names by which the module's own globals are exported.
+const statePrefix = "sluice:state:"
 
 // Options bound the modules that Instrument accepts. For each field 0 means its
 // default.
@@ -91,7 +95,19 @@ type Result struct {
 	// Paying is the number of functions that pay for stack: those that can come
 	// back to themselves.
 	Paying int
+	// State are the names by which the module's own mutable globals are exported:
+	// with the memory, they are all that an instance's state consists of. It is
+	// nil where that is not so, see StateInMemory.
+	State []string
+	// StateInMemory tells that an instance has no state but its memory and the
+	// globals of State: the module never changes a table or drops a segment, and
+	// its mutable globals are numbers, and not many.
+	StateInMemory bool
 }
+
+// maxState is how many mutable globals a module may have whose instances can be
+// put back. TinyGo's have one to three.
+const maxState = 64
 
 // Instrument rewrites a module. The error is a *LimitError, or an *Error for
 // code that is malformed, or that uses an extension of WebAssembly that cannot

@@ -49,6 +49,8 @@ type module struct {
 	imported []uint32 // functions: their types
 	types    []uint32 // of each function that is defined here: its type
 	globals  uint32   // imported ones included
+	mutable  []uint32 // globals that are defined here and are numbers
+	elusive  bool     // an instance has state beside its memory and these
 	tables   []table  // defined here
 	elements uint32   // in element segments
 	taken    []uint32 // functions whose address is taken
@@ -167,10 +169,14 @@ func (m *module) readSection(s *section) {
 		}
 	case sectionGlobal:
 		n := r.within("globals", m.options.Globals, m.globals)
-		m.globals += n
 		for ; n > 0 && r.err == nil; n-- {
-			r.valueType()
-			r.byte()
+			number := isNumber(r.valueType())
+			if mutable := r.byte() != 0; mutable && number {
+				m.mutable = append(m.mutable, m.globals)
+			} else if mutable {
+				m.elusive = true
+			}
+			m.globals++
 			m.constant()
 		}
 	case sectionExport:
@@ -290,7 +296,7 @@ func (m *module) readExports() {
 	r := &m.reader
 	for n := r.within("exports", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
 		at := r.pos
-		if name := string(r.take(r.u32())); name == FuelGlobal || name == StackGlobal {
+		if name := string(r.take(r.u32())); name == FuelGlobal || name == StackGlobal || strings.HasPrefix(name, statePrefix) {
 			r.fail(at, "exports %q itself", name)
 		}
 		kind := r.byte()
@@ -299,6 +305,9 @@ func (m *module) readExports() {
 		}
 	}
 }
+
+// isNumber tells whether a type is i32, i64, f32 or f64.
+func isNumber(valueType byte) bool { return valueType >= 0x7c && valueType <= 0x7f }
 
 // checkGlobal refuses the index of a global that the original does not have: it
 // would be one of those that are added.

@@ -47,6 +47,8 @@ const (
 	vectorConst   = 0x0c
 	vectorShuffle = 0x0d
 
+	opTableSet = 0x26
+
 	miscMemoryInit = 8
 	miscDataDrop   = 9
 	miscMemoryCopy = 10

@@ -1,6 +1,9 @@
 package meter
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strconv"
+)
 
 // write makes the rewritten module.
 func (m *module) write() {
@@ -58,7 +61,16 @@ func (m *module) write() {
 	}
 	before(len(order))
 	m.result.Code = out
+	if !m.elusive && len(m.mutable) <= maxState {
+		m.result.StateInMemory = true
+		for i := range m.mutable {
+			m.result.State = append(m.result.State, stateName(i))
+		}
+	}
 }
+
+// stateName is what the module's ith mutable global is exported as.
+func stateName(i int) string { return statePrefix + strconv.Itoa(i) }
 
 func (m *module) appendGlobals(out []byte, n uint32, old []byte) []byte {
 	out = binary.AppendUvarint(out, uint64(n)+2)
@@ -72,13 +84,22 @@ func (m *module) appendGlobals(out []byte, n uint32, old []byte) []byte {
 }
 
 func (m *module) appendExports(out []byte, n uint32, old []byte) []byte {
-	out = binary.AppendUvarint(out, uint64(n)+2)
+	state := m.mutable
+	if len(state) > maxState {
+		state = nil
+	}
+	out = binary.AppendUvarint(out, uint64(n)+2+uint64(len(state)))
 	out = append(out, old...)
-	for i, name := range []string{FuelGlobal, StackGlobal} {
+	export := func(name string, global uint64) {
 		out = binary.AppendUvarint(out, uint64(len(name)))
 		out = append(out, name...)
 		out = append(out, kindGlobal)
-		out = binary.AppendUvarint(out, uint64(m.globals)+uint64(i))
+		out = binary.AppendUvarint(out, global)
+	}
+	export(FuelGlobal, uint64(m.globals))
+	export(StackGlobal, uint64(m.globals)+1)
+	for i, global := range state {
+		export(stateName(i), uint64(global))
 	}
 	return out
 }

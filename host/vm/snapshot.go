@@ -1,0 +1,76 @@
+package vm
+
+import "github.com/tetratelabs/wazero/api"
+
+// A Snapshot is the state of an instance at rest. It can be put into any instance
+// of the same module.
+type Snapshot struct {
+	code    *code
+	memory  []byte // up to the last byte that is not zero
+	size    uint32 // of the memory
+	globals []uint64
+}
+
+// Size is how many bytes the snapshot keeps.
+func (s *Snapshot) Size() int { return len(s.memory) }
+
+// Snapshot takes the instance's state. It is nil where that is more than memory
+// and numbers, as for the few modules that change their tables while they run,
+// and for an instance that is poisoned or closed.
+func (i *Instance) Snapshot() *Snapshot {
+	if i.code.stateful || i.closed || i.poisoned.Load() || i.depth > 0 {
+		return nil
+	}
+	s := &Snapshot{code: i.code}
+	if i.memory != nil {
+		s.size = i.memory.Size()
+		content, _ := i.memory.Read(0, s.size)
+		used := len(content)
+		for used > 0 && content[used-1] == 0 {
+			used--
+		}
+		s.memory = append([]byte(nil), content[:used]...)
+	}
+	i.findState()
+	for _, global := range i.state {
+		s.globals = append(s.globals, global.Get())
+	}
+	return s
+}
+
+// Reset puts the instance into the state of a snapshot: nothing of what it did
+// since is left in it. False means that it cannot be, and is as it was: its memory
+// has grown, which it cannot be taken back, or it is poisoned or closed, or the
+// snapshot is one of another module.
+func (i *Instance) Reset(s *Snapshot) bool {
+	if s == nil || s.code != i.code || i.closed || i.poisoned.Load() || i.depth > 0 {
+		return false
+	}
+	if i.memory != nil {
+		if i.memory.Size() != s.size {
+			return false
+		}
+		content, ok := i.memory.Read(0, s.size)
+		if !ok {
+			return false
+		}
+		clear(content[copy(content, s.memory):])
+	}
+	i.findState()
+	for n, global := range i.state {
+		global.Set(s.globals[n])
+	}
+	// What a start that ended by an exit has left unpaid.
+	i.stack.Set(StackLimit)
+	return true
+}
+
+// findState looks the mutable globals up, once.
+func (i *Instance) findState() {
+	if i.state != nil {
+		return
+	}
+	for _, name := range i.code.state {
+		i.state = append(i.state, i.module.ExportedGlobal(name).(api.MutableGlobal))
+	}
+}
