@@ -25,6 +25,8 @@
 //   - transport: how an operation's bytes travel: unary, stream or hijack.
 //   - foreign function: what the host offers to filters beyond the ABI, by name;
 //     see package foreign.
+//   - reference: a name or an id by which a request means something of the
+//     engine's, and what the engine makes of it; see package reference.
 //   - module: compiled code. instance: a running module.
 //   - trap: the end of a callback that crashed or ran out of its limits.
 //   - verdict: allow, deny or fail (a filter could not answer).

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/reference"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/vm"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -30,6 +31,7 @@ type generation struct {
 	plugins  []*plugin.Plugin
 	chain    *chain.Chain
 	upstream *upstream.Pool
+	resolver *reference.Resolver
 
 	// users counts the streams, plus one while the generation is current.
 	// Reaching 0 is for good.
@@ -40,7 +42,7 @@ type generation struct {
 // newGeneration compiles every module and starts every instance, several at a
 // time. The error joins a FilterError for each filter that cannot serve.
 func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, functions *foreign.Registry, log *slog.Logger) (*generation, error) {
-	pool, err := upstream.New(cfg.Upstream, upstream.Options{Wire: wire.Options{MaxHead: cfg.Limits.Head}})
+	pool, err := newPool(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -52,12 +54,23 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, func
 		idle:     make(chan struct{}),
 	}
 	g.users.Store(1)
-	if err := g.startPlugins(ctx, functions, log); err != nil {
+	g.resolver = newResolver(pool, cfg)
+	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, log)
+	if err := g.startPlugins(ctx, functions.With(references.Own()), log); err != nil {
 		g.close(ctx)
 		return nil, err
 	}
 	g.chain = newChain(cfg, g.plugins)
+	g.chain.References = references
 	return g, nil
+}
+
+func newPool(cfg *config.Config) (*upstream.Pool, error) {
+	return upstream.New(cfg.Upstream, upstream.Options{Wire: wire.Options{MaxHead: cfg.Limits.Head}})
+}
+
+func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
+	return reference.New(pool, reference.Options{Timeout: cfg.Limits.Resolve, OwnerLabel: cfg.OwnerLabel})
 }
 
 func (g *generation) startPlugins(ctx context.Context, functions *foreign.Registry, log *slog.Logger) error {

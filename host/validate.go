@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/reference"
 )
 
 // A Report is what Validate found out about the filters of a configuration, in
@@ -56,6 +57,13 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer engine.release(ctx)
+	// A filter may want to know something of the engine when it starts.
+	pool, err := newPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	functions = functions.With(reference.NewFunctions(newResolver(pool, cfg), cfg.Limits.Resolve, log).Own())
 	report := &Report{Filters: make([]FilterReport, len(cfg.Filters))}
 	for i := range cfg.Filters {
 		f := cfg.Filters[i]

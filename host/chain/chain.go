@@ -1,10 +1,12 @@
 package chain
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -29,6 +31,16 @@ type Filter struct {
 	OnFailure OnFailure
 }
 
+// References finds out what requests name; see package reference.
+type References interface {
+	// Prefetch finds out what the resource in the request's path is and keeps it
+	// in the stream, for a filter that asked for it. It may block.
+	Prefetch(context.Context, foreign.Stream)
+	// Property is what is known of that resource: the rest of a property's path
+	// behind docker.resource. It does not block.
+	Property(s foreign.Stream, name string) (string, bool)
+}
+
 // A Chain is the filters that every stream of a generation passes. It is
 // immutable once the first stream was opened.
 type Chain struct {
@@ -41,6 +53,8 @@ type Chain struct {
 	MinAPIVersion string
 	// JSON bounds the JSON bodies that filters make.
 	JSON dockerapi.JSONLimits
+	// References finds out what requests name. Nil where nobody does.
+	References References
 
 	pool sync.Pool
 }

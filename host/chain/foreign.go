@@ -49,6 +49,9 @@ func (f *filterStream) Keep(key any, make func() any) any {
 	if kept, ok := s.kept[key]; ok {
 		return kept
 	}
+	if make == nil {
+		return nil
+	}
 	if s.kept == nil {
 		s.kept = map[any]any{}
 	}

@@ -49,6 +49,9 @@ const (
 	requestHeaderPrefix  = "request\x00headers\x00"
 	responseHeaderPrefix = "response\x00headers\x00"
 
+	// resourcePrefix begins what is known of the resource in the path.
+	resourcePrefix = "docker\x00resource\x00"
+
 	// skipRequestBody and skipResponseBody are our hints: a filter that sets
 	// them to "skip" is not called with that body of this stream.
 	skipRequestBody  = "sluice\x00request_body"
@@ -76,6 +79,14 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 	}
 	if name, ok := strings.CutPrefix(path, responseHeaderPrefix); ok {
 		return header(&s.response.fields, name)
+	}
+	if name, ok := strings.CutPrefix(path, resourcePrefix); ok {
+		// Never what a filter has set: others rely on it.
+		if s.chain.References == nil {
+			return nil, abi.StatusNotFound
+		}
+		value, ok := s.chain.References.Property(f, name)
+		return found([]byte(value), ok)
 	}
 	if value, ok := s.info.Connection[path]; ok {
 		return []byte(value), abi.StatusOK

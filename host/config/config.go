@@ -43,6 +43,10 @@ type Config struct {
 	// Default "1.24".
 	MinAPIVersion string
 
+	// OwnerLabel is the key of the label whose value says who owns a container,
+	// an image, a volume, … . Default "sluice.owner".
+	OwnerLabel string
+
 	// JSON says what happens to a JSON body whose keys are not in the API's
 	// spelling: it is rewritten to it (JSONRewrite, the default), or refused
 	// (JSONStrict).
@@ -185,6 +189,10 @@ type Limits struct {
 	// Instances is how many instances a filter of IsolationStream may have at a
 	// time, that is how many streams it serves. Default 512.
 	Instances int
+	// Resolve is how long the engine may take, for all filters of one request
+	// together, to say what the names in it refer to; a filter that is told
+	// nothing denies. Default 5 s.
+	Resolve time.Duration
 
 	// Connections is how many client connections may be open at a time, on all
 	// listeners together. Default 4096.

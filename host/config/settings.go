@@ -57,6 +57,13 @@ func allSettings() []setting {
 			}
 			c.MinAPIVersion = text
 		}},
+		{path: "owner_label", standard: "sluice.owner", set: func(l *loader, c *Config, v *value) {
+			text, _ := l.text(v, "owner_label")
+			if !labelKey.MatchString(text) {
+				l.failf(v, "owner_label is %q; write the key of a label: 1 to 128 characters without blanks and without =, as in sluice.owner", v.text)
+			}
+			c.OwnerLabel = text
+		}},
 		{path: "json", standard: "rewrite", set: func(l *loader, c *Config, v *value) {
 			c.JSON = l.word(v, "json", JSONRewrite, JSONStrict)
 		}},
@@ -82,6 +89,9 @@ func allSettings() []setting {
 		}},
 		{path: "limits.instances", standard: "512", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Instances = l.integer(v, "limits.instances", 1, 1<<20)
+		}},
+		{path: "limits.resolve", standard: "5s", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Resolve = l.duration(v, "limits.resolve", time.Millisecond, time.Minute)
 		}},
 		{path: "limits.connections", standard: "4096", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Connections = l.integer(v, "limits.connections", 1, 1<<20)
@@ -118,6 +128,8 @@ func allSettings() []setting {
 var lists = []string{"listeners", "filters", "verify"}
 
 const delimiter = "."
+
+var labelKey = regexp.MustCompile(`^[!-<>-~]{1,128}$`)
 
 var apiVersion = regexp.MustCompile(`^[0-9]{1,3}\.[0-9]{1,3}$`)
 

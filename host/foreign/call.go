@@ -64,8 +64,8 @@ type Stream interface {
 	// judged by the same rules once the filter's callback has returned. BAD_ARGUMENT: it is too late for that.
 	SetTarget(target string) abi.Status
 
-	// Keep returns what was kept under the key in this stream, or else keeps what make returns. It is shared by all
-	// filters of the chain, gone with the stream, and not guarded: only one call of a stream runs at a time. The key is of a
-	// type of the function's own.
+	// Keep returns what was kept under the key in this stream, or else keeps what make returns; with a nil make it keeps
+	// nothing, and returns nil. It is shared by all filters of the chain, gone with the stream, and not guarded: only one call
+	// of a stream runs at a time. The key is of a type of the function's own.
 	Keep(key any, make func() any) any
 }

@@ -60,6 +60,9 @@ type Plugin struct {
 	stages  Stages // exports narrowed by the guest's hint; fixed after New
 	// operations is the guest's hint which operations it is for; empty for all.
 	operations []string
+	// resource is the guest's hint that it will want to know what the resource
+	// in the path is.
+	resource bool
 	// endOfStream tells which header callbacks take that argument: those of
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
@@ -155,6 +158,7 @@ func (p *Plugin) start() error {
 func (p *Plugin) takeHints(canary *Instance) {
 	p.stages = p.exports & canary.root.stages()
 	p.operations = canary.root.hint("sluice\x00operations")
+	p.resource = slices.Contains(canary.root.hint("sluice\x00references"), "resource")
 }
 
 // Name is the filter's name.
@@ -177,6 +181,11 @@ func (p *Plugin) Stages() Stages { return p.stages }
 func (p *Plugin) Serves(operation string) bool {
 	return len(p.operations) == 0 || slices.Contains(p.operations, operation)
 }
+
+// WantsResource tells whether the filter asked, by the property
+// sluice.references, that what the resource in a request's path is be found out
+// before it is called.
+func (p *Plugin) WantsResource() bool { return p.resource }
 
 // CallForeign calls one of the plugin's foreign functions in its name. NOT_FOUND:
 // there is none of that name.
