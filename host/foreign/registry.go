@@ -26,7 +26,8 @@ const (
 // A Registry is the functions that filters can call. It is immutable, and nil is an empty one.
 type Registry struct{ functions map[string]Function }
 
-// New makes a registry of functions that are not the gateway's own. All that is wrong with them is said at once.
+// New makes a registry of functions that are not the gateway's own, beside those that Envoy has: compress and uncompress (zlib, RFC
+// 1950). All that is wrong with them is said at once.
 func New(functions map[string]Function) (*Registry, error) {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(functions)) {
@@ -35,6 +36,8 @@ func New(functions map[string]Function) (*Registry, error) {
 			errs = append(errs, fmt.Errorf("foreign function %q: a name has 1 to %d bytes", name, MaxNameBytes))
 		case strings.HasPrefix(name, Reserved):
 			errs = append(errs, fmt.Errorf("foreign function %q: names that begin with %q are the gateway's own; choose another prefix", name, Reserved))
+		case builtin[name] != nil:
+			errs = append(errs, fmt.Errorf("foreign function %q is built in; choose another name", name))
 		case functions[name] == nil:
 			errs = append(errs, fmt.Errorf("foreign function %q is nil", name))
 		}
@@ -42,7 +45,9 @@ func New(functions map[string]Function) (*Registry, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &Registry{maps.Clone(functions)}, nil
+	all := maps.Clone(builtin)
+	maps.Copy(all, functions)
+	return &Registry{all}, nil
 }
 
 // With returns a registry that has the gateway's own functions as well. It panics on a name without the prefix [Reserved], and
