@@ -36,6 +36,7 @@ func TestCanonicalBodySpellsKeysAsTheAPIDoes(t *testing.T) {
 		{"engines to 28", create, `{"macaddress":"x","HostConfig":{"kernelmemory":1}}`, `{"MacAddress":"x","HostConfig":{"KernelMemory":1}}`},
 		{"endpoints", create, `{"networkingconfig":{"endpointsconfig":{"netA":{"aliases":["x"]},"neta":{"ipamconfig":{"ipv4address":"1.2.3.4"}}}}}`, `{"NetworkingConfig":{"EndpointsConfig":{"netA":{"Aliases":["x"]},"neta":{"IPAMConfig":{"IPv4Address":"1.2.3.4"}}}}}`},
 		{"ports", create, `{"exposedports":{"80/tcp":{}},"HostConfig":{"portbindings":{"80/tcp":[{"hostip":"","hostport":"8"}]}}}`, `{"ExposedPorts":{"80/tcp":{}},"HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8"}]}}}`},
+		{"ports in other spellings", create, `{"ExposedPorts":{"80":{},"0\u0038\u0031/TCP":{},"82/":{},"53/udp":{},"90-91/TCP":{},"":{}},"HostConfig":{"PortBindings":{"0":null}}}`, `{"ExposedPorts":{"80/tcp":{},"81/tcp":{},"82/tcp":{},"53/udp":{},"90-91/TCP":{},"":{}},"HostConfig":{"PortBindings":{"0/tcp":null}}}`},
 		{"labels are data", create, `{"labels":{"a":"1","A":"2","hostconfig":"3"}}`, `{"Labels":{"a":"1","A":"2","hostconfig":"3"}}`},
 		{"unknown keys stay", create, `{"Foo":{"image":1,"Bar":{"x":1}},"image":"a"}`, `{"Foo":{"image":1,"Bar":{"x":1}},"Image":"a"}`},
 		{"numbers digit by digit", create, `{"hostConfig":{"Memory":9007199254740993,"CpuShares":-0,"NanoCpus":1.50e+03}}`, `{"HostConfig":{"Memory":9007199254740993,"CpuShares":-0,"NanoCpus":1.50e+03}}`},
@@ -125,6 +126,8 @@ func TestCanonicalBodyRefuses(t *testing.T) {
 		{"a label twice", create, `{"Labels":{"own":"a","own":"b"}}`, `"Labels.own"`},
 		{"a label twice, escaped", create, `{"Labels":{"own":"a","\u006fwn":"b"}}`, `"Labels.own"`},
 		{"labels that decode to one", create, "{\"Labels\":{\"\xff\":\"a\",\"\xfe\":\"b\"}}", `this key is given before`},
+		{"a port twice", create, `{"HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1"}],"80":[{"HostIp":"0.0.0.0"}]}}}`, `at byte 65, "HostConfig.PortBindings.80/tcp": this key is given before`},
+		{"a port in three parts", create, `{"ExposedPorts":{"80/tcp/udp":{}}}`, `"ExposedPorts.80/tcp/udp": a port is a number, a slash and a protocol`},
 		{"driver options", "POST /volumes/create", `{"DriverOpts":{"o":"size=1","o":"bind"}}`, `"DriverOpts.o"`},
 		{"in an array's object", create, `{"HostConfig":{"Mounts":[{},{"Type":"a","type":"b"}]}}`, `"HostConfig.Mounts.type"`},
 

@@ -50,7 +50,7 @@ func Classify(method, target string) (Call, error) {
 		// The one route that the engine serves under two paths.
 		rest, p.canonical = "/networks", false
 	}
-	route, start, end := findRoute(method, rest)
+	route, parameters, start, end := findRoute(method, rest)
 	if strings.HasSuffix(rest, "/") && len(rest) > 1 && (route.Operation != Debug || end > 0) {
 		return Call{}, badRequest("the path ends in a slash")
 	}
@@ -77,10 +77,7 @@ func Classify(method, target string) (Call, error) {
 		c.Path = prefix + encodePath(rest)
 		c.RoutePath = c.Path[len(prefix):]
 	}
-	if c.Query, err = canonicalQuery(rawQuery, route); err != nil {
-		return Call{}, err
-	}
-	if c.Query, err = canonicalQueryJSON(c.Query); err != nil {
+	if c.Query, err = canonicalQuery(rawQuery, parameters); err != nil {
 		return Call{}, err
 	}
 	switch {

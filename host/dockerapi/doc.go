@@ -12,7 +12,7 @@
 // .ci/schema) and no key twice, so that all readers agree. JSON in the query gets the same form from Classify.
 //
 // The table of routes (table.go) is checked by a test against the operations of Docker's own API description, versions
-// 1.24 to 1.55, and carries the routes which that description does not mention (/grpc, /build/cancel, checkpoints, debug).
+// 1.24 to 1.56, and carries the routes which that description does not mention (/grpc, /build/cancel, checkpoints, debug).
 //
 // The package depends on the standard library only, and nothing in it does I/O.
 package dockerapi

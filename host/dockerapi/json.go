@@ -21,7 +21,8 @@ type document struct {
 	objects uint32
 	seen    keySet
 	text    []byte // scratch: a key's text
-	folded  []byte // scratch: its folded form
+	folded  []byte // scratch: its folded form, or its one spelling
+	quoted  []byte // scratch: that in quotes
 }
 
 // documents keeps scratch memory for the next document.
@@ -37,9 +38,9 @@ func canonicalJSON(root *schema, body []byte, limits JSONLimits) (canonical []by
 		canonical = append(d.out, body[d.copied:]...)
 	}
 	d.seen.reset()
-	*d = document{seen: d.seen, text: d.text[:0], folded: d.folded[:0]}
+	*d = document{seen: d.seen, text: d.text[:0], folded: d.folded[:0], quoted: d.quoted[:0]}
 	if cap(d.text) > 1<<16 {
-		d.text, d.folded = nil, nil
+		d.text, d.folded, d.quoted = nil, nil, nil
 	}
 	documents.Put(d)
 	if f != nil {
@@ -237,10 +238,17 @@ func (d *document) key(o *openObject) (value *schema, f *fault) {
 		d.text = appendText(d.text[:0], raw)
 		text = d.text
 	}
-	identity := text
+	identity, spelling := text, text
 	switch {
 	case o.schema != nil && o.schema.kind == dict:
 		value = o.schema.elem
+	case o.schema != nil && o.schema.kind == ports:
+		value = o.schema.elem
+		var ok bool
+		if d.folded, ok = appendPort(d.folded[:0], text); !ok {
+			return nil, &fault{offset: start, path: []string{pathKey(text)}, why: "a port is a number, a slash and a protocol"}
+		}
+		identity, spelling = d.folded, d.folded
 	case o.schema != nil:
 		if i := o.schema.find(text, o.next); i >= 0 {
 			return d.knownKey(o, i, start, kind, raw)
@@ -257,13 +265,11 @@ func (d *document) key(o *openObject) (value *schema, f *fault) {
 		}
 	}
 	if !d.seen.add(o.id, identity) {
-		return nil, duplicate(start, text)
+		return nil, duplicate(start, spelling)
 	}
-	if kind != 0 {
-		quoted := appendQuoted(d.folded[:0], text)
-		d.folded = quoted
-		if !bytes.Equal(quoted[1:len(quoted)-1], raw) {
-			f = d.replace(start, end+1, quoted)
+	if kind != 0 || len(spelling) != len(raw) || !bytes.Equal(spelling, raw) {
+		if d.quoted = appendQuoted(d.quoted[:0], spelling); !bytes.Equal(d.quoted[1:len(d.quoted)-1], raw) {
+			f = d.replace(start, end+1, d.quoted)
 		}
 	}
 	return value, f

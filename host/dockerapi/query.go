@@ -13,7 +13,7 @@ const fewPairs = 16
 
 // canonicalQuery rewrites a query, and refuses keys that were given more than once where the engine would read the first
 // only: a filter that read the last would decide about something else.
-func canonicalQuery(raw string, route *Route) (string, error) {
+func canonicalQuery(raw string, parameters []parameter) (string, error) {
 	if raw == "" {
 		return "", nil
 	}
@@ -21,7 +21,10 @@ func canonicalQuery(raw string, route *Route) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return query, checkRepeats(query, route)
+	if err := checkRepeats(query, parameters); err != nil {
+		return "", err
+	}
+	return canonicalQueryJSON(canonicalBools(query, parameters))
 }
 
 func encodeQuery(raw string) (string, error) {
@@ -119,7 +122,7 @@ func isCanonicalQuery(raw string) bool {
 }
 
 // checkRepeats looks for a name that stands twice in a canonical query, where equal names have equal bytes.
-func checkRepeats(query string, route *Route) error {
+func checkRepeats(query string, parameters []parameter) error {
 	var few [fewPairs]string
 	var many map[string]bool
 	n := 0
@@ -127,7 +130,7 @@ func checkRepeats(query string, route *Route) error {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")
 		key, _, _ := strings.Cut(pair, "=")
-		if route.repeats(key) {
+		if kindOf(parameters, key) == listParameter {
 			continue
 		}
 		duplicate := false

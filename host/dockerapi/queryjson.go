@@ -50,6 +50,11 @@ func canonicalQueryJSON(query string) (string, error) {
 			text := decodeQueryPart(value)
 			if plain := bytes.TrimLeft(text, " \t\r\n"); len(plain) > 0 && (plain[0] == '{' || plain[0] == '[') {
 				canonical, changed, f := canonicalJSON(root, text, JSONLimits{})
+				if f == nil && name == "filters" {
+					var other bool
+					canonical, other, f = canonicalFilters(canonical, JSONLimits{}.withDefaults().Keys)
+					changed = changed || other
+				}
 				if f != nil {
 					return "", f.error("query parameter " + name)
 				}

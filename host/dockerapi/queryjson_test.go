@@ -10,12 +10,20 @@ import (
 
 func TestJSONInTheQueryHasOneForm(t *testing.T) {
 	for _, test := range []struct{ line, name, value, want, message string }{
-		{"GET /containers/json", "filters", `{"label":["a=b"]}`, `{"label":["a=b"]}`, ""},
+		{"GET /containers/json", "filters", `{"label":["a=b"]}`, `{"label":{"a=b":true}}`, ""},
 		{"GET /containers/json", "filters", `{"label":{"a=b":true,"A=b":true}}`, `{"label":{"a=b":true,"A=b":true}}`, ""},
-		{"GET /containers/json", "filters", ` {"label":[],"Label":[]}`, ` {"label":[],"Label":[]}`, ""},
-		{"GET /containers/json", "filters", `{"\u006cabel":["a"]}`, `{"label":["a"]}`, ""},
+		{"GET /containers/json", "filters", ` {"label":[],"Label":[]}`, ` {"label":{},"Label":{}}`, ""},
+		{"GET /containers/json", "filters", `{"\u006cabel":["a"]}`, `{"label":{"a":true}}`, ""},
 		{"GET /containers/json", "filters", `{"label":["a"],"label":[]}`, "", `query parameter filters: at byte 15, "label": this key is given before`},
 		{"GET /containers/json", "filters", `{"label":{"a":true,"a":false}}`, "", `"label.a"`},
+		// The engine asks for the keys only: a filter that read false as "not" would be wrong.
+		{"GET /containers/json", "filters", `{"label":{"a":false,"b":true,"c": null }}`, `{"label":{"a":true,"b":true,"c": true }}`, ""},
+		{"GET /containers/json", "filters", `{"label":["a","\u0061",null, "b\"c" ],"name":null , "id":["x"]}`, `{"label":{"a":true,"":true,"b\"c":true},"name":null , "id":{"x":true}}`, ""},
+		{"GET /containers/json", "filters", `{"label":["a"],"name":{"b":false}}`, `{"label":["a"],"name":{"b":false}}`, ""}, // neither form
+		{"GET /containers/json", "filters", `{"label":{"a":1}}`, `{"label":{"a":1}}`, ""},
+		{"GET /containers/json", "filters", `{"label":["a",1]}`, `{"label":["a",1]}`, ""},
+		{"GET /containers/json", "filters", `{"label":"a"}`, `{"label":"a"}`, ""},
+		{"GET /containers/json", "filters", `{}`, `{}`, ""},
 		{"GET /containers/json", "filters", `{"label":["a"]}x`, "", `more bytes behind`},
 		{"GET /containers/json", "filters", `x`, `x`, ""}, // the engine's to refuse
 		{"POST /build", "ulimits", `[{"name":"nofile","HARD":1}]`, `[{"Name":"nofile","Hard":1}]`, ""},

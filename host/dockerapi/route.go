@@ -68,8 +68,12 @@ type Route struct {
 	Transport Transport
 	// Body says what the engine reads from the request.
 	Body BodyKind
-	// Repeats lists the query keys that the engine reads as lists. Any other key may be given once.
-	Repeats []string
+	// Query lists the parameters that the engine does not read as one text, each with a mark behind its name:
+	//
+	//	*	a list: it may be given more than once, and any other may not
+	//	?	a boolean: "", 0, no, false and none are false, and everything else is true
+	//	!	a boolean as strconv.ParseBool reads it: the engine refuses most other words
+	Query string
 }
 
 // Routes returns a copy of the table of routes, in the order in which they are written down.
@@ -91,19 +95,10 @@ func Operations() []Operation {
 	return append(ops, Options, Unknown)
 }
 
-// repeats reports whether the engine reads every value of a query key on this route.
-func (r *Route) repeats(key string) bool {
-	for _, k := range r.Repeats {
-		if k == key {
-			return true
-		}
-	}
-	return false
-}
-
 // matcher is a Route prepared for comparison with the tail of a path, what follows its first segment: "/web/json".
 type matcher struct {
-	route *Route
+	route      *Route
+	parameters []parameter
 	// exact patterns have no placeholder: head is the whole tail. Others match head, a name, and text.
 	exact      bool
 	head, text string
@@ -193,12 +188,14 @@ func buildIndex(routes []Route) map[string]*group {
 }
 
 func newMatcher(r *Route, tail string) matcher {
+	m := matcher{route: r, parameters: parseParameters(r.Query)}
 	open := strings.IndexByte(tail, '{')
 	if open < 0 {
-		return matcher{route: r, exact: true, head: tail}
+		m.exact, m.head = true, tail
+		return m
 	}
 	end := strings.IndexByte(tail, '}')
-	m := matcher{route: r, head: tail[:open], text: tail[end+1:], multi: strings.HasSuffix(tail[:end], "...")}
+	m.head, m.text, m.multi = tail[:open], tail[end+1:], strings.HasSuffix(tail[:end], "...")
 	if second := strings.IndexByte(m.text, '{'); second >= 0 {
 		m.text, m.last = m.text[:second], true
 	}
@@ -228,26 +225,26 @@ func cutSegment(path string) (first, tail string) {
 }
 
 // findRoute looks up a decoded path without its version. The name is path[start:end] (0, 0 when there is none).
-func findRoute(method, path string) (r *Route, start, end int) {
+func findRoute(method, path string) (r *Route, parameters []parameter, start, end int) {
 	if method == "OPTIONS" {
 		// The engine answers OPTIONS on any path.
-		return &optionsRoute, 0, 0
+		return &optionsRoute, nil, 0, 0
 	}
 	first, tail := cutSegment(path)
 	g := index[first]
 	mi := methodIndex(method)
 	if g == nil || mi < 0 {
-		return &unknownRoute, 0, 0
+		return &unknownRoute, nil, 0, 0
 	}
 	for i := range g[mi] {
 		m := &g[mi][i]
 		if start, end, ok := m.match(tail); ok {
 			if m.exact {
-				return m.route, 0, 0
+				return m.route, m.parameters, 0, 0
 			}
 			tailStart := len(path) - len(tail)
-			return m.route, tailStart + start, tailStart + end
+			return m.route, m.parameters, tailStart + start, tailStart + end
 		}
 	}
-	return &unknownRoute, 0, 0
+	return &unknownRoute, nil, 0, 0
 }

@@ -10,7 +10,7 @@ package dockerapi
 type schema struct {
 	kind   schemaKind
 	fields []field // of an object, at most maxFields
-	elem   *schema // of a dict's or list's values
+	elem   *schema // of the values of a dict, of ports or of a list
 }
 
 type schemaKind uint8
@@ -20,6 +20,8 @@ const (
 	object schemaKind = iota
 	// dict: the keys are data, every one for itself: labels, options, ports.
 	dict
+	// ports: a dict whose keys are ports, 80/tcp. Engines from 29 on take 80, 80/ and 080/TCP for the same key.
+	ports
 	// list: an array.
 	list
 )

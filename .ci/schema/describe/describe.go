@@ -14,7 +14,7 @@ import (
 
 // Type is what may stand at a place in a body.
 type Type struct {
-	// Kind is scalar (anything without named fields), struct, map (keys are data) or list.
+	// Kind is scalar (anything without named fields), struct, map (keys are data), ports (keys are ports) or list.
 	Kind string `json:"kind"`
 	// Name is the Go name of a struct, with its package.
 	Name string `json:"name,omitempty"`
@@ -74,7 +74,14 @@ func typeOf(t reflect.Type, path string, depth int) *Type {
 	case reflect.Struct:
 		return &Type{Kind: "struct", Name: t.String(), Fields: fieldsOf(t, path, depth)}
 	case reflect.Map:
-		return &Type{Kind: "map", Elem: typeOf(t.Elem(), path+"/*", depth+1)}
+		kind := "map"
+		switch key := t.Key().String(); {
+		case key == "nat.Port" || key == "network.Port":
+			kind = "ports"
+		case t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(textUnmarshaler):
+			fail("%s: keys of type %s are not known here", path, key)
+		}
+		return &Type{Kind: kind, Elem: typeOf(t.Elem(), path+"/*", depth+1)}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &Type{Kind: "scalar"}
