@@ -124,6 +124,9 @@ func (x *exchange) admit() error {
 			return err
 		}
 	}
+	if err := x.canonicalHeader(); err != nil {
+		return err
+	}
 	x.hasBody = x.request.Body.HasBody()
 	if !x.hasBody {
 		x.whole = true

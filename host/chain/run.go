@@ -388,7 +388,7 @@ func finalStatus(s string) bool {
 // filter made of it, so that the filters behind it, and the engine, judge what
 // is really asked. False means that the request became unacceptable.
 func (s *Stream) reclassify(d *direction, f *filterStream) bool {
-	if !s.replan(f, &s.call) {
+	if !s.canonicalHeader(d, f) || !s.replan(f, &s.call) {
 		return false
 	}
 	method, _ := d.fields.Get(":method")
@@ -427,6 +427,26 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 	s.method, s.call = method, call
 	if target != call.Target() {
 		d.fields.Replace(":path", call.Target())
+	}
+	return true
+}
+
+// canonicalHeader brings the fields into the one form that the filters behind
+// this one, and the engine, get.
+func (s *Stream) canonicalHeader(d *direction, f *filterStream) bool {
+	headers := dockerapi.Headers{Limits: s.chain.JSON}
+	var changed []abi.Pair
+	for _, p := range d.fields.Pairs() {
+		value, err := headers.Canonical(p.Key, p.Value)
+		if err != nil {
+			return s.refuseRewrite(d, f, err.Error())
+		}
+		if value != p.Value {
+			changed = append(changed, abi.Pair{Key: p.Key, Value: value})
+		}
+	}
+	for _, p := range changed {
+		d.fields.Replace(p.Key, p.Value)
 	}
 	return true
 }
