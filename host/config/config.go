@@ -123,6 +123,11 @@ type Filter struct {
 	// or cannot be reached: "deny" (default), "allow" or "reload".
 	OnFailure string
 
+	// CrashBudget is how often the filter may crash in a minute before it is in
+	// quarantine: for five minutes it is not asked, and OnFailure decides. 0, the
+	// default, is any number.
+	CrashBudget int
+
 	// Match limits the filter to some requests.
 	Match Match
 

@@ -77,11 +77,12 @@ func (l *loader) add(c *Config, f Filter) {
 // its own file in the filter directory.
 func (l *loader) filterKeys(f *Filter) fields {
 	known := fields{
-		"config":     func(v *value) { f.Config = l.json(v) },
-		"on_failure": func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
-		"match":      func(v *value) { f.Match = l.match(v) },
-		"instances":  func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
-		"isolation":  func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
+		"config":       func(v *value) { f.Config = l.json(v) },
+		"on_failure":   func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
+		"match":        func(v *value) { f.Match = l.match(v) },
+		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
+		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
+		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"stages": func(v *value) {
 			names := StageNames()
 			given := l.words(v, "stages", func(v *value, name string) {

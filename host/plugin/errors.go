@@ -18,6 +18,10 @@ var (
 	// streams as may have an instance of their own went on for a second.
 	ErrTooManyInstances = errors.New("the filter has as many instances as it may (limits.instances), and none ended in time")
 
+	// ErrQuarantined is returned by Open while the filter is not asked because it
+	// crashed too often; see CrashBudget.
+	ErrQuarantined = errors.New("the filter crashed more often than its crash_budget allows and is in quarantine")
+
 	errAllocator = errors.New("the guest's allocator trapped")
 
 	// ErrClosed is returned by Open after Close.

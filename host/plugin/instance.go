@@ -185,6 +185,7 @@ func (i *Instance) lose(err error) {
 	}
 	if i.serving { // else the error goes up to whoever starts it
 		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
+		i.plugin.crashed()
 	}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	// PerStream; a stream beyond that waits a second and is then not served. 0
 	// means DefaultMaxInstances.
 	MaxInstances int
+	// CrashBudget bounds how often it may crash. The zero value does not.
+	CrashBudget CrashBudget
 	// CallTimeout bounds one callback. It is counted in fuel, and so no shorter
 	// on a busy machine: see vm.Fuel. 0 means 50 milliseconds.
 	CallTimeout time.Duration
@@ -66,6 +68,8 @@ type Plugin struct {
 	// endOfStream tells which header callbacks take that argument: those of
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
+
+	quarantine quarantine
 
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
@@ -109,6 +113,7 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		shards:  make([]shard, options.Instances),
 		changed: make(chan struct{}),
 	}
+	p.quarantine.budget = options.CrashBudget.withDefaults()
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if options.Isolation == PerStream {
 		if options.MaxInstances <= 0 {

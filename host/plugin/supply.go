@@ -22,6 +22,9 @@ const acquireWait = time.Second
 // that waited for an instance which did not outlive its callback has no context
 // yet, and so nothing to lose: it goes to another one.
 func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
+	if p.Quarantined() {
+		return nil, ErrQuarantined
+	}
 	if p.fresh != nil {
 		return p.fresh.acquire(ctx)
 	}
