@@ -103,11 +103,12 @@ func startPlugin(
 		return nil, err
 	}
 	return plugin.New(ctx, engine, plugin.Options{
-		Name:      f.Name,
-		Code:      f.Code,
-		Config:    f.Config,
-		Instances: f.Instances,
-		Isolation: isolation(f.Isolation),
+		Name:        f.Name,
+		Code:        f.Code,
+		Config:      f.Config,
+		Instances:   f.Instances,
+		Isolation:   isolation(f.Isolation),
+		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
 		MaxInstances: limits.Instances,
 		CallTimeout:  limits.Callback,
