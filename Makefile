@@ -56,7 +56,7 @@ filters: ## compile the bundled filters with TinyGo
 	filters/build.sh
 
 .PHONY: guests
-guests: ## assemble the test guests with wabt's wat2wasm
+guests: ## make the test guests anew with wabt's wat2wasm and TinyGo
 	.ci/guests
 
 .PHONY: lint

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/listener"
+	"github.com/sluice-gateway/sluice/host/store"
 )
 
 // Options say what a gateway serves.
@@ -39,8 +40,11 @@ type Gateway struct {
 	current atomic.Pointer[generation]
 	ids     requestIDs
 
+	store store.Store // what filters share, over all generations
+
 	reloading sync.Mutex // one reload at a time; guards what follows
 	engine    *engine
+	active    bool // the current generation does more than answer streams
 
 	// life ends when connections are to be cut, and with it everything that
 	// waits on behalf of a client.
@@ -77,20 +81,26 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared, err := openStore(options.Config, log)
+	if err != nil {
+		engine.release(ctx)
+		return nil, err
+	}
 	g := &Gateway{
 		log:       log,
 		load:      options.Load,
 		functions: functions,
+		store:     shared,
 		engine:    engine,
 		conns:     make(map[*client]struct{}),
 		slots:     make(chan struct{}, options.Config.Limits.Connections),
 	}
 	g.ids.init()
 	g.life, g.kill = context.WithCancelCause(context.Background())
-	first, err := newGeneration(ctx, engine, options.Config, g.functions, log)
+	first, err := newGeneration(ctx, engine, options.Config, g.commons())
 	if err != nil {
 		engine.release(ctx)
-		return nil, err
+		return nil, errors.Join(err, shared.Close())
 	}
 	first.number = 1
 	g.current.Store(first)
@@ -160,10 +170,20 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		}()
 	}
 	g.mu.Unlock()
+	g.activate()
 	stopWatching := g.watch()
 	defer stopWatching()
 	<-g.life.Done()
 	return nil
+}
+
+// activate lets the current generation, and those after it, do what no stream asks
+// for.
+func (g *Gateway) activate() {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.active = true
+	g.current.Load().activate()
 }
 
 func (g *Gateway) accept(l *listener.Listener) {
@@ -249,13 +269,16 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	if err := g.checkListeners(cfg.Listeners, old.config.Listeners); err != nil {
 		return err
 	}
+	if cfg.Store != old.config.Store {
+		return errors.New("store cannot be changed while the gateway runs: restart it, or put it back")
+	}
 	engine := g.engine
 	if !engine.serves(cfg) {
 		if engine, err = newEngine(ctx, cfg); err != nil {
 			return err
 		}
 	}
-	next, err := newGeneration(ctx, engine, cfg, g.functions, g.log)
+	next, err := newGeneration(ctx, engine, cfg, g.commons())
 	if err != nil {
 		if engine != g.engine {
 			engine.release(ctx)
@@ -274,7 +297,12 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		g.engine = engine
 	}
 	next.number = old.number + 1
+	g.store.Configure(storeLimits(cfg))
 	g.current.Store(next)
+	if g.active {
+		old.quiesce()
+		next.activate()
+	}
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
 	g.retiring.Add(1)
 	g.old.Add(1)
@@ -347,6 +375,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	if last := g.current.Load(); last.users.Load() > 0 {
 		last.retire(g.life, 0, g.log)
 		g.engine.release(context.WithoutCancel(ctx))
+		if err := g.store.Close(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

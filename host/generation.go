@@ -13,10 +13,10 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
-	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/reference"
+	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/vm"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -41,7 +41,7 @@ type generation struct {
 
 // newGeneration compiles every module and starts every instance, several at a
 // time. The error joins a FilterError for each filter that cannot serve.
-func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, functions *foreign.Registry, log *slog.Logger) (*generation, error) {
+func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shared *commons) (*generation, error) {
 	pool, err := newPool(cfg)
 	if err != nil {
 		return nil, err
@@ -55,8 +55,8 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, func
 	}
 	g.users.Store(1)
 	g.resolver = newResolver(pool, cfg)
-	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, log)
-	if err := g.startPlugins(ctx, functions.With(references.Own()), log); err != nil {
+	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
+	if err := g.startPlugins(ctx, shared.with(references.Own())); err != nil {
 		g.close(ctx)
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
 	return reference.New(pool, reference.Options{Timeout: cfg.Limits.Resolve, OwnerLabel: cfg.OwnerLabel})
 }
 
-func (g *generation) startPlugins(ctx context.Context, functions *foreign.Registry, log *slog.Logger) error {
+func (g *generation) startPlugins(ctx context.Context, shared *commons) error {
 	errs := make([]error, len(g.plugins))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -83,7 +83,7 @@ func (g *generation) startPlugins(ctx context.Context, functions *foreign.Regist
 		go func() {
 			defer func() { <-slots; wait.Done() }()
 			f := &g.config.Filters[i]
-			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, functions, log)
+			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, shared)
 			if err != nil {
 				errs[i] = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
 				return
@@ -95,9 +95,7 @@ func (g *generation) startPlugins(ctx context.Context, functions *foreign.Regist
 	return errors.Join(errs...)
 }
 
-func startPlugin(
-	ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, functions *foreign.Registry, log *slog.Logger,
-) (*plugin.Plugin, error) {
+func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, shared *commons) (*plugin.Plugin, error) {
 	stages, err := plugin.ParseStages(f.Stages)
 	if err != nil {
 		return nil, err
@@ -113,8 +111,10 @@ func startPlugin(
 		MaxInstances: limits.Instances,
 		CallTimeout:  limits.Callback,
 		Stages:       stages,
-		Functions:    functions,
-		Logger:       log,
+		Functions:    shared.functions,
+		VMID:         f.VMID,
+		Space:        shared.store.Space(store.Namespace{VMID: f.VMID}),
+		Logger:       shared.log,
 	})
 }
 

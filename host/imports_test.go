@@ -29,9 +29,9 @@ var mayImport = map[string][]string{
 	"host/hostcall":      {"abi"},
 	"host/foreign":       {"host/dockerapi", "abi"},
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
-	"host/plugin":        {"host/vm", "host/hostcall", "host/foreign", "abi"},
+	"host/plugin":        {"host/vm", "host/hostcall", "host/foreign", "host/store", "abi"},
 	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "abi"},
-	"host":               {"host/foreign", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host":               {"host/foreign", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }

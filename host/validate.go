@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/reference"
+	"github.com/sluice-gateway/sluice/host/store"
 )
 
 // A Report is what Validate found out about the filters of a configuration, in
@@ -63,7 +64,9 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer pool.Close()
-	functions = functions.With(reference.NewFunctions(newResolver(pool, cfg), cfg.Limits.Resolve, log).Own())
+	// Nothing of what the filters share is touched: a gateway may be using it.
+	shared := &commons{functions: functions, store: store.NewMemory(storeLimits(cfg)), log: log}
+	shared = shared.with(reference.NewFunctions(newResolver(pool, cfg), cfg.Limits.Resolve, log).Own())
 	report := &Report{Filters: make([]FilterReport, len(cfg.Filters))}
 	for i := range cfg.Filters {
 		f := cfg.Filters[i]
@@ -73,7 +76,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		if f.Signed != nil {
 			r.Signed = fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
 		}
-		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, functions, log)
+		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, shared)
 		if err != nil {
 			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
 			continue

@@ -56,6 +56,10 @@ type Config struct {
 	Log    Log
 	Reload Reload
 
+	Store        Store
+	SharedData   SharedData
+	SharedQueues SharedQueues
+
 	// CacheDir is the absolute path of the directory that keeps compiled
 	// modules between starts, "" to keep them in memory only.
 	CacheDir string
@@ -142,6 +146,10 @@ type Filter struct {
 	// Isolation says whether streams share instances (IsolationShared, the default),
 	// or each has a fresh one (IsolationStream).
 	Isolation string
+
+	// VMID says with whom the filter shares data and queues: with all that have the
+	// same. Default its own name, and so nobody.
+	VMID string
 
 	// Signed is what the module's signature says, nil for a module that was not
 	// asked for one and has none.

@@ -42,6 +42,8 @@ func (l *loader) variable(name, text string) (path string, ok bool) {
 		return path, true
 	case i >= 0:
 		l.fail(at, path+" cannot be set by a variable: "+settings[i].fileOnly, "")
+	case path == ttlPath:
+		l.fail(at, path+" is a list and cannot be set by a variable", "write it in a file; variables set scalars only")
 	case slices.Contains(lists, top):
 		l.fail(at, top+" is a list and cannot be set by a variable", "write it in a file; variables set scalars only")
 	case isSection(path):

@@ -63,6 +63,9 @@ func (l *loader) add(c *Config, f Filter) {
 	if f.Config == nil {
 		f.Config = json.RawMessage("{}")
 	}
+	if f.VMID == "" {
+		f.VMID = f.Name
+	}
 	for _, other := range c.Filters {
 		if f.Name != "" && f.Name == other.Name {
 			l.fail(f.Pos, fmt.Sprintf("two filters have the name %q", f.Name), "the other is at "+other.Pos.String())
@@ -83,6 +86,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
 		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
+		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },
 		"stages": func(v *value) {
 			names := StageNames()
 			given := l.words(v, "stages", func(v *value, name string) {

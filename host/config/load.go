@@ -32,6 +32,7 @@ func Load(opts Options) (*Config, error) {
 	l.verifySection()
 	l.listeners(c)
 	l.filters(c)
+	l.ttls(c)
 	l.checkLoops(c)
 	if len(l.errs) > 0 {
 		return nil, l.sorted()
@@ -54,7 +55,7 @@ type loader struct {
 	modules  map[string]*moduleFile // by absolute path
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, filterList, verifyMap *value
+	listenerList, filterList, verifyMap, ttlList *value
 
 	verify verification
 }

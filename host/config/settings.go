@@ -27,7 +27,7 @@ type setting struct {
 
 // allSettings is the one list of scalars: keys, defaults, bounds, flags.
 func allSettings() []setting {
-	return []setting{
+	settings := []setting{
 		{
 			path: "upstream", standard: "unix:///var/run/docker.sock",
 			flag: "upstream", usage: "where the Docker Engine listens: unix:///path or tcp://host:port",
@@ -121,6 +121,7 @@ func allSettings() []setting {
 			c.Reload.Poll = l.duration(v, "reload.poll", 0, 24*time.Hour)
 		}},
 	}
+	return append(settings, sharedSettings()...)
 }
 
 // What stands at the top level and is no setting: files alone write it, each in
@@ -245,6 +246,9 @@ func keysUnder(section string) []string {
 			}
 		}
 	}
+	if key, ok := strings.CutPrefix(ttlPath, prefix); ok && section != "" {
+		keys = append(keys, key)
+	}
 	return keys
 }
 
@@ -279,7 +283,11 @@ func (l *loader) checkSection(section entry) {
 		return
 	}
 	for _, e := range section.value.entries {
-		if !isSetting(section.key + delimiter + e.key) {
+		switch path := section.key + delimiter + e.key; {
+		case path == ttlPath:
+			e.key = path
+			l.list(&l.ttlList, e)
+		case !isSetting(path):
 			l.unknownKey(e, section.key, keysUnder(section.key))
 		}
 	}

@@ -38,10 +38,49 @@ type Caller interface {
 
 	Fuel
 
+	// Shared is what the guest shares with others. Never nil.
+	Shared() Shared
+
 	// Restricted tells whether only logging and the clock are to be served, and
 	// everything else answers INTERNAL_FAILURE: while the module starts, and
 	// while the guest's allocator runs inside of another host call.
 	Restricted() bool
+}
+
+// Shared is data and queues that a guest shares: with the other instances of its
+// filter, and with the filters of its vm_id. What is passed in is the guest's memory
+// and is copied; what is handed out is not changed while it is copied.
+//
+// Where a bound is exceeded, or a change cannot be kept, the status is
+// INTERNAL_FAILURE; for a key or name that is too long BAD_ARGUMENT.
+type Shared interface {
+	// GetData returns a value and its number for compare-and-set. NOT_FOUND.
+	GetData(key []byte) (value []byte, cas uint32, status abi.Status)
+
+	// SetData writes a value, if cas is 0 or the key's number. CAS_MISMATCH.
+	SetData(key, value []byte, cas uint32) abi.Status
+
+	// DeleteData removes a key, if cas is 0 or the key's number; one that is not there
+	// has none. CAS_MISMATCH.
+	DeleteData(key []byte, cas uint32) abi.Status
+
+	// RegisterQueue opens the vm_id's queue of that name, and has proxy_on_queue_ready
+	// called for it.
+	RegisterQueue(name string) (queue uint32, status abi.Status)
+
+	// ResolveQueue finds a queue that was registered under a vm_id; "" is the
+	// guest's own. NOT_FOUND.
+	ResolveQueue(vmID, name string) (queue uint32, status abi.Status)
+
+	// Enqueue appends an item. NOT_FOUND: no queue that was registered or resolved
+	// has this number.
+	Enqueue(queue uint32, item []byte) abi.Status
+
+	// Dequeue takes the first item. NOT_FOUND, EMPTY.
+	Dequeue(queue uint32) (item []byte, status abi.Status)
+
+	// Requeue puts an item back that could not be handed to the guest.
+	Requeue(queue uint32, item []byte)
 }
 
 // Fuel is what the call that a guest is in may still cost.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -29,6 +30,7 @@ type caller struct {
 	restricted bool
 	allocated  []block // by the guest, for host calls
 	context    testContext
+	shared     sharedSpace
 	log        func(format string, args ...any) // an effect, for the transcript
 }
 
@@ -45,6 +47,8 @@ func (c *caller) LogLevel() abi.LogLevel         { return c.level }
 func (c *caller) ABIVersion() abi.Version        { return c.version }
 func (c *caller) Restricted() bool               { return c.restricted }
 func (c *caller) Log(l abi.LogLevel, msg string) { c.log("log %v %.60q", l, msg) }
+
+func (c *caller) Shared() hostcall.Shared { return c.shared }
 
 func (c *caller) Charge(units int64) bool { return c.vm.Charge(units) }
 
@@ -186,6 +190,7 @@ func newDriver(t testing.TB, guest string) *driver {
 		"docker\x00resource\x00id": "web",
 		"empty":                    "",
 	}}
+	d.shared = sharedSpace{store.NewMemory(store.Limits{Keys: 3, Bytes: 64, Queues: 2, QueueItems: 2, QueueBytes: 16}).Space(store.Namespace{VMID: "vm"})}
 	d.caller.log = func(format string, args ...any) { fmt.Fprintf(&d.transcript, "    "+format+"\n", args...) }
 	d.context.request.Reset([]abi.Pair{
 		{Key: ":path", Value: "/_ping"},

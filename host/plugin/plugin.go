@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -47,6 +48,12 @@ type Options struct {
 	Stages Stages
 	// Functions are the foreign functions that the guest can call. Nil is none.
 	Functions *foreign.Registry
+	// VMID says with whom the filter shares; it is the property plugin_vm_id. ""
+	// means the name.
+	VMID string
+	// Space is what the filter shares: data and queues. Nil means one of its own that
+	// is gone with the plugin.
+	Space store.Space
 	// Logger receives the guest's log lines and the plugin's own. Nil discards.
 	Logger *slog.Logger
 }
@@ -71,6 +78,7 @@ type Plugin struct {
 
 	quarantine quarantine
 
+	queues  queues
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 	shards  []shard
@@ -102,6 +110,12 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
+	if options.VMID == "" {
+		options.VMID = options.Name
+	}
+	if options.Space == nil {
+		options.Space = store.NewMemory(store.Limits{}).Space(store.Namespace{VMID: options.VMID})
+	}
 	module, err := engine.Compile(ctx, options.Name, options.Code)
 	if err != nil {
 		return nil, err
@@ -114,6 +128,7 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		changed: make(chan struct{}),
 	}
 	p.quarantine.budget = options.CrashBudget.withDefaults()
+	p.queues.plugin = p
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if options.Isolation == PerStream {
 		if options.MaxInstances <= 0 {
@@ -213,6 +228,15 @@ func (p *Plugin) Instances() int {
 	return n
 }
 
+// Activate begins to deliver queue events. A plugin that only stands by, or was
+// made to see whether it comes up, must not take what is meant for the one that
+// serves.
+func (p *Plugin) Activate() { p.queues.activate() }
+
+// Quiesce ends what Activate began, for good, and waits for a delivery that is under
+// way. Streams go on.
+func (p *Plugin) Quiesce() { p.queues.quiesce() }
+
 // Close ends the root contexts, closes the instances and frees the module.
 // Callbacks that run are waited for; later ones answer ErrInstanceLost.
 func (p *Plugin) Close(ctx context.Context) {
@@ -225,6 +249,7 @@ func (p *Plugin) Close(ctx context.Context) {
 	close(p.changed)
 	p.mu.Unlock()
 	p.stop()
+	p.queues.quiesce()
 	p.wait.Wait()
 	if p.fresh != nil {
 		p.fresh.close()

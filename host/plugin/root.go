@@ -139,8 +139,8 @@ func (p *Plugin) Property(path string) ([]byte, bool) {
 	case "plugin_name", "plugin_root_id":
 		return []byte(p.options.Name), true
 	case "plugin_vm_id":
-		// C++ guests abort when this one is missing; it may be empty.
-		return []byte{}, true
+		// C++ guests abort when this one is missing.
+		return []byte(p.options.VMID), true
 	}
 	return nil, false
 }

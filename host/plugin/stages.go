@@ -74,6 +74,7 @@ const (
 	onConfigure
 	onContextCreate
 	onTick
+	onQueueReady
 	onRequestHeaders
 	onRequestBody
 	onResponseHeaders
@@ -89,6 +90,7 @@ var callbackNames = [callbackCount]string{
 	onConfigure:       abi.ExportOnConfigure,
 	onContextCreate:   abi.ExportOnContextCreate,
 	onTick:            abi.ExportOnTick,
+	onQueueReady:      abi.ExportOnQueueReady,
 	onRequestHeaders:  abi.ExportOnRequestHeaders,
 	onRequestBody:     abi.ExportOnRequestBody,
 	onResponseHeaders: abi.ExportOnResponseHeaders,

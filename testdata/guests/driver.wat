@@ -8,7 +8,8 @@
 ;; u32 n; n times (u32 function, 12 times u32 argument); then bytes that are put at address 4096
 ;; before it runs. The status of step i is kept at 512 + 4 i. All numbers are little-endian.
 ;;
-;; The allocator hands out memory from 32768 on, in steps of 16 bytes.
+;; The allocator hands out memory from 32768 on, in steps of 16 bytes, and from there again after a
+;; call of the export "free".
 (module
   (import "env" "proxy_log" (func $proxy_log (param i32 i32 i32) (result i32)))
   (import "env" "proxy_get_log_level" (func $proxy_get_log_level (param i32) (result i32)))
@@ -62,6 +63,7 @@
     (global.set $heap
       (i32.add (local.get $at) (i32.and (i32.add (local.get $size) (i32.const 15)) (i32.const -16))))
     (local.get $at))
+  (func (export "free") (global.set $heap (i32.const 32768)))
 
   (type $entry (func (param i32) (result i32)))
   (table funcref (elem

@@ -1,0 +1,216 @@
+package plugin
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/store"
+)
+
+// queues delivers proxy_on_queue_ready: for each queue that the plugin's guest
+// registered to one of its instances, the one that registered it last.
+//
+// An event tells that there are items, not how many: a guest that takes them all at
+// once is not called again for those, one that takes one at a time is called until
+// none is left, and one that takes none is called again when another comes. So
+// nothing waits because of an event that came while another was being delivered, or
+// an instance that crashed.
+type queues struct {
+	plugin *Plugin
+
+	mu      sync.Mutex // guards what follows; nothing else is locked under it
+	active  bool       // this generation is the current one
+	all     map[store.QueueID]*subscription
+	running sync.WaitGroup // deliveries; added to only while active
+	quit    chan struct{}  // closed when the deliveries end
+}
+
+// subscription is the plugin's part in one queue.
+type subscription struct {
+	id        store.QueueID
+	instances []*Instance // that registered it, the last one last
+	listening bool
+	stop      func() // ends the listening
+	// delivering is set while a goroutine delivers; again tells it that something
+	// came meanwhile.
+	delivering, again bool
+	crashes           int // in a row, by events; of the goroutine that delivers
+}
+
+// The pause after an event that crashed its instance doubles from crashBase to
+// crashMax. An item that crashes the filter, and is the first again, must not take
+// down one instance after the other, and with them the streams.
+const (
+	crashBase = 50 * time.Millisecond
+	crashMax  = 10 * time.Second
+)
+
+// register notes that an instance wants to know of a queue. One that belongs to a
+// stream, or is kept for one, is not called for anything else.
+func (q *queues) register(i *Instance, id store.QueueID) {
+	if q.plugin.fresh != nil {
+		return
+	}
+	q.mu.Lock()
+	s := q.all[id]
+	if s == nil {
+		s = &subscription{id: id}
+		if q.all == nil {
+			q.all = make(map[store.QueueID]*subscription)
+		}
+		q.all[id] = s
+	}
+	s.instances = slices.DeleteFunc(s.instances, func(other *Instance) bool { return other == i || other.lost.Load() })
+	s.instances = append(s.instances, i)
+	listen := q.active && !s.listening
+	s.listening = s.listening || listen
+	q.mu.Unlock()
+	if listen {
+		q.listen(s)
+	} else {
+		q.ready(s) // items may have waited for an instance to come up
+	}
+}
+
+// listen asks the store to be told. The caller has set listening.
+func (q *queues) listen(s *subscription) {
+	stop, err := q.plugin.options.Space.Listen(s.id, func() { q.ready(s) })
+	if err != nil {
+		return // cannot be: the queue was registered, and queues stay
+	}
+	q.mu.Lock()
+	if q.active {
+		s.stop, stop = stop, nil
+	}
+	q.mu.Unlock()
+	if stop != nil {
+		stop() // retired meanwhile
+	}
+}
+
+// activate begins to deliver.
+func (q *queues) activate() {
+	q.mu.Lock()
+	q.active, q.quit = true, make(chan struct{})
+	var listen []*subscription
+	for _, s := range q.all {
+		if !s.listening {
+			s.listening = true
+			listen = append(listen, s)
+		}
+	}
+	q.mu.Unlock()
+	for _, s := range listen {
+		q.listen(s)
+	}
+}
+
+// quiesce ends the deliveries, and waits for those that are under way. They do not
+// begin again.
+func (q *queues) quiesce() {
+	q.mu.Lock()
+	if q.active {
+		close(q.quit)
+	}
+	q.active = false
+	var stops []func()
+	for _, s := range q.all {
+		if s.stop != nil {
+			stops = append(stops, s.stop)
+			s.stop = nil
+		}
+	}
+	q.mu.Unlock()
+	for _, stop := range stops {
+		stop()
+	}
+	q.running.Wait()
+}
+
+// ready is called when a queue may have items. It does not block, since it may be
+// called by a host call, under the lock of an instance.
+func (q *queues) ready(s *subscription) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !q.active:
+	case s.delivering:
+		s.again = true
+	default:
+		s.delivering = true
+		q.running.Add(1)
+		go q.deliver(s)
+	}
+}
+
+// deliver calls the guest while there are items that it takes.
+func (q *queues) deliver(s *subscription) {
+	defer q.running.Done()
+	for {
+		goOn := q.event(s)
+		q.mu.Lock()
+		if !q.active || !goOn && !s.again {
+			s.delivering, s.again = false, false
+			q.mu.Unlock()
+			return
+		}
+		s.again = false
+		q.mu.Unlock()
+	}
+}
+
+// event delivers one event, and tells whether another is to follow.
+func (q *queues) event(s *subscription) bool {
+	space := q.plugin.options.Space
+	items, before, err := space.Depth(s.id)
+	if err != nil || items == 0 {
+		return false
+	}
+	i := q.pick(s)
+	if i == nil {
+		return false // its replacement registers anew
+	}
+	called := false
+	serves := i.background(func() error {
+		called = true
+		i.current = &i.root
+		_, err := i.call(onQueueReady, rootID, uint64(s.id))
+		i.current = &i.root
+		return err
+	})
+	switch {
+	case serves:
+		s.crashes = 0
+	case !called: // it was lost before, to somebody else
+		return true
+	default:
+		q.pause(s)
+		return true
+	}
+	_, after, _ := space.Depth(s.id)
+	return after != before
+}
+
+// pause waits before the next event after one that crashed its instance.
+func (q *queues) pause(s *subscription) {
+	delay := min(crashBase<<min(s.crashes, 20), crashMax)
+	s.crashes++
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.quit:
+	}
+}
+
+// pick is the instance to deliver to, if there is one.
+func (q *queues) pick(s *subscription) *Instance {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.instances = slices.DeleteFunc(s.instances, func(i *Instance) bool { return i.lost.Load() })
+	if n := len(s.instances); n > 0 {
+		return s.instances[n-1]
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package host
+
+import (
+	"log/slog"
+
+	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/store"
+)
+
+// commons is what all generations of a gateway have in common.
+type commons struct {
+	functions *foreign.Registry
+	store     store.Store
+	log       *slog.Logger
+}
+
+func (g *Gateway) commons() *commons {
+	return &commons{functions: g.functions, store: g.store, log: g.log}
+}
+
+// with adds functions of the gateway's own.
+func (c *commons) with(own map[string]foreign.Function) *commons {
+	more := *c
+	more.functions = c.functions.With(own)
+	return &more
+}
+
+// openStore opens what filters share: for the life of the gateway, whatever is
+// reloaded meanwhile.
+func openStore(cfg *config.Config, log *slog.Logger) (store.Store, error) {
+	if cfg.Store.Dir == "" {
+		return store.NewMemory(storeLimits(cfg)), nil
+	}
+	return store.OpenFile(store.FileOptions{Dir: cfg.Store.Dir, Sync: cfg.Store.Sync, Logger: log}, storeLimits(cfg))
+}
+
+func storeLimits(cfg *config.Config) store.Limits {
+	limits := store.Limits{
+		Keys:       cfg.SharedData.Keys,
+		Bytes:      cfg.SharedData.Bytes,
+		Queues:     cfg.SharedQueues.Queues,
+		QueueItems: cfg.SharedQueues.Items,
+		QueueBytes: cfg.SharedQueues.Bytes,
+	}
+	for _, t := range cfg.SharedData.TTL {
+		limits.TTL = append(limits.TTL, store.TTL{Prefix: t.Prefix, After: t.TTL})
+	}
+	return limits
+}
+
+// activate begins what no stream asks for: queue events.
+func (g *generation) activate() {
+	for _, p := range g.plugins {
+		p.Activate()
+	}
+}
+
+// quiesce ends what activate began.
+func (g *generation) quiesce() {
+	for _, p := range g.plugins {
+		p.Quiesce()
+	}
+}

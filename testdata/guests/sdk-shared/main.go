@@ -1,0 +1,125 @@
+// Command sdk-shared is a guest built with an SDK for Envoy: what it shares, counts and queues has to work as its
+// authors meant it. Its configuration says which of these it is:
+//
+//	counter   counts requests in shared data, by compare-and-set, and says how many there were in the response's field
+//	          x-count. A request with the field x-forget forgets the count.
+//	sender    puts a request's field x-job into the queue "jobs" of the vm_id "receiver".
+//	receiver  is that vm_id: it logs what comes, one item an event.
+package main
+
+import (
+	"strconv"
+
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
+)
+
+func main() { proxywasm.SetVMContext(&vm{}) }
+
+type vm struct{ types.DefaultVMContext }
+
+func (*vm) NewPluginContext(uint32) types.PluginContext { return &plugin{} }
+
+type plugin struct {
+	types.DefaultPluginContext
+	role string
+}
+
+func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
+	config, err := proxywasm.GetPluginConfiguration()
+	if err != nil {
+		proxywasm.LogCritical("no configuration: " + err.Error())
+		return types.OnPluginStartStatusFailed
+	}
+	p.role = string(config[1 : len(config)-1]) // a JSON text
+	if p.role == "receiver" {
+		if _, err := proxywasm.RegisterSharedQueue("jobs"); err != nil {
+			proxywasm.LogCritical("register: " + err.Error())
+			return types.OnPluginStartStatusFailed
+		}
+	}
+	return types.OnPluginStartStatusOK
+}
+
+func (p *plugin) OnQueueReady(queue uint32) {
+	item, err := proxywasm.DequeueSharedQueue(queue)
+	if err == types.ErrorStatusEmpty {
+		return
+	}
+	if err != nil {
+		proxywasm.LogError("dequeue: " + err.Error())
+		return
+	}
+	proxywasm.LogInfo("received " + string(item))
+}
+
+func (p *plugin) NewHttpContext(uint32) types.HttpContext {
+	switch p.role {
+	case "counter":
+		return &counter{}
+	case "sender":
+		return &sender{}
+	}
+	return &types.DefaultHttpContext{}
+}
+
+type counter struct {
+	types.DefaultHttpContext
+	count string
+}
+
+const key = "count"
+
+func (c *counter) OnHttpRequestHeaders(int, bool) types.Action {
+	if _, err := proxywasm.GetHttpRequestHeader("x-forget"); err == nil {
+		if err := proxywasm.SetSharedData(key, nil, 0); err != nil {
+			proxywasm.LogError("forget: " + err.Error())
+		}
+		return types.ActionContinue
+	}
+	for {
+		value, cas, err := proxywasm.GetSharedData(key)
+		n := 0
+		switch err {
+		case nil:
+			n, _ = strconv.Atoi(string(value))
+		case types.ErrorStatusNotFound:
+		default:
+			proxywasm.LogError("get: " + err.Error())
+			return types.ActionContinue
+		}
+		c.count = strconv.Itoa(n + 1)
+		switch err := proxywasm.SetSharedData(key, []byte(c.count), cas); err {
+		case nil:
+			return types.ActionContinue
+		case types.ErrorStatusCasMismatch:
+		default:
+			proxywasm.LogError("set: " + err.Error())
+			return types.ActionContinue
+		}
+	}
+}
+
+func (c *counter) OnHttpResponseHeaders(int, bool) types.Action {
+	if err := proxywasm.ReplaceHttpResponseHeader("x-count", c.count); err != nil {
+		proxywasm.LogError("respond: " + err.Error())
+	}
+	return types.ActionContinue
+}
+
+type sender struct{ types.DefaultHttpContext }
+
+func (*sender) OnHttpRequestHeaders(int, bool) types.Action {
+	job, err := proxywasm.GetHttpRequestHeader("x-job")
+	if err != nil {
+		return types.ActionContinue
+	}
+	queue, err := proxywasm.ResolveSharedQueue("receiver", "jobs")
+	if err == nil {
+		err = proxywasm.EnqueueSharedQueue(queue, []byte(job))
+	}
+	if err != nil {
+		proxywasm.LogError("send: " + err.Error())
+	}
+	return types.ActionContinue
+}
