@@ -106,6 +106,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Config:      f.Config,
 		Instances:   f.Instances,
 		Isolation:   isolation(f.Isolation),
+		Allowance:   allowance(f.CPU),
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
 		MaxInstances: limits.Instances,
@@ -136,6 +137,13 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 		c.Filters[i] = chain.Filter{Plugin: plugins[i], Match: match, OnFailure: onFailure(f.OnFailure)}
 	}
 	return c
+}
+
+func allowance(perSecond time.Duration) *plugin.Allowance {
+	if perSecond == 0 {
+		return nil
+	}
+	return plugin.NewAllowance(perSecond)
 }
 
 func isolation(name string) plugin.Isolation {

@@ -132,6 +132,10 @@ type Filter struct {
 	// default, is any number.
 	CrashBudget int
 
+	// CPU is how much the filter may compute in a second, all its instances together;
+	// see Limits.Callback for how that is counted. 0, the default, does not bound it.
+	CPU time.Duration
+
 	// Match limits the filter to some requests.
 	Match Match
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxModuleBytes bounds a module's file. TinyGo's have some 100 KiB, Go's some
@@ -84,6 +85,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"on_failure":   func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
 		"match":        func(v *value) { f.Match = l.match(v) },
 		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
+		"cpu":          func(v *value) { f.CPU = l.duration(v, "cpu", time.Millisecond, 1024*time.Second) },
 		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },

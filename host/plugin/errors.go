@@ -22,6 +22,10 @@ var (
 	// crashed too often; see CrashBudget.
 	ErrQuarantined = errors.New("the filter crashed more often than its crash_budget allows and is in quarantine")
 
+	// ErrAllowance is returned by Open and by callbacks when the filter has computed
+	// more than it may in a second, and a second's wait was not enough.
+	ErrAllowance = errors.New("the filter has used up what it may compute in a second (cpu)")
+
 	errAllocator = errors.New("the guest's allocator trapped")
 
 	// ErrClosed is returned by Open after Close.

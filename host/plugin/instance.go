@@ -152,6 +152,9 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 		return 0, nil
 	}
 	result, err := f.Call(args...)
+	if i.serving {
+		i.plugin.options.Allowance.spend(i.vm.Used())
+	}
 	if err == nil && i.vm.Poisoned() {
 		// The guest's allocator trapped inside a host call, which cannot stop
 		// the callback around it.

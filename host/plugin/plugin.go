@@ -37,6 +37,9 @@ type Options struct {
 	MaxInstances int
 	// CrashBudget bounds how often it may crash. The zero value does not.
 	CrashBudget CrashBudget
+	// Allowance bounds how much it may compute in a second, together with the others
+	// that share it. Nil does not.
+	Allowance *Allowance
 	// CallTimeout bounds one callback. It is counted in fuel, and so no shorter
 	// on a busy machine: see vm.Fuel. 0 means 50 milliseconds.
 	CallTimeout time.Duration

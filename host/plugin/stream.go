@@ -46,6 +46,9 @@ const (
 // stream then keeps to. Host calls made in its callbacks act on state. An error
 // means that the filter was not asked: the caller's failure policy decides.
 func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
+	if err := p.options.Allowance.wait(); err != nil {
+		return err
+	}
 	instance, err := p.acquire(ctx)
 	if err != nil {
 		return err
@@ -98,6 +101,9 @@ const fuelPerByte = 64
 // enter calls a callback of a stage, which is shown size bytes of a body.
 func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
+	if err := i.plugin.options.Allowance.wait(); err != nil {
+		return abi.ActionPause, err
+	}
 	i.lock()
 	defer i.unlock()
 	if i.lost.Load() || s.phase != phaseLive { // an isolated instance is another's after the end

@@ -71,6 +71,9 @@ func (t *ticker) schedule(i *Instance) {
 
 func (i *Instance) onTick() {
 	serves := i.background(func() error {
+		if empty, _ := i.plugin.options.Allowance.empty(); empty {
+			return nil // this one is left out
+		}
 		i.current = &i.root
 		_, err := i.call(onTick, rootID)
 		i.current = &i.root

@@ -1,0 +1,83 @@
+package plugin
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// An Allowance is how much the filters that share it may compute in a second,
+// together: so much is put into a bucket each second, which holds no more than
+// that, and every callback takes out what it has used. Who finds it empty waits,
+// for a second at most, and is then turned away; a callback that runs is never
+// stopped by it, but may leave a debt for those that come. It counts fuel, see
+// vm.Fuel, so that a busy machine makes nobody poorer.
+//
+// Nil bounds nothing. It is safe for concurrent use.
+type Allowance struct {
+	perSecond int64
+
+	mu    sync.Mutex // guards what follows
+	level int64      // below 0: a debt
+	since time.Time
+}
+
+// NewAllowance returns one that is full. perSecond is as for vm.Fuel: 250
+// milliseconds are a quarter of one processor.
+func NewAllowance(perSecond time.Duration) *Allowance {
+	units := max(vm.Fuel(perSecond), 1)
+	return &Allowance{perSecond: units, level: units, since: time.Now()}
+}
+
+// fill brings the level up to date. The caller holds mu.
+func (a *Allowance) fill() {
+	now := time.Now()
+	elapsed := min(now.Sub(a.since), time.Minute)
+	if gained := int64(float64(a.perSecond) * elapsed.Seconds()); gained > 0 {
+		a.level = min(a.level+gained, a.perSecond)
+		a.since = now
+	}
+}
+
+// spend takes out what was used.
+func (a *Allowance) spend(units int64) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.level = max(a.level-units, -1<<50)
+}
+
+// empty tells whether nobody may compute now, and for how long about.
+func (a *Allowance) empty() (bool, time.Duration) {
+	if a == nil {
+		return false, 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fill()
+	if a.level > 0 {
+		return false, 0
+	}
+	return true, time.Duration(float64(1-a.level) / float64(a.perSecond) * float64(time.Second))
+}
+
+// wait returns when there is something to use up. The caller holds no instance:
+// only those who share the allowance wait.
+func (a *Allowance) wait() error {
+	patience := acquireWait
+	for {
+		empty, need := a.empty()
+		switch {
+		case !empty:
+			return nil
+		case need > patience:
+			return ErrAllowance
+		}
+		need = max(need, time.Millisecond)
+		time.Sleep(need)
+		patience -= need
+	}
+}
