@@ -23,7 +23,10 @@ if [ "${1-}" = --check ]; then
     shift
 fi
 names=("$@")
+# The filter that tests the SDK is compiled like the others, and bundled with nothing.
+selftest=guest-sdk/internal/selftest
 if [ ${#names[@]} = 0 ]; then
+    names=("$selftest")
     for main in filters/*/main.go; do
         names+=("$(basename "$(dirname "$main")")")
     done
@@ -31,12 +34,17 @@ fi
 
 tinygo=${TINYGO:-$(.ci/tinygo)}
 for name in "${names[@]}"; do
+    package=./filters/$name module=$out/$name.wasm
+    if [ "$name" = "$selftest" ]; then
+        package=./$selftest module=$selftest/selftest.wasm
+        [ -z "$check" ] || module=$out/selftest.check
+    fi
     # -scheduler=none: half the size, and a call is hundreds of times faster than with the default. -no-debug: the same
     # bytes in every directory. LLVM 19 does not know two of the target's features, and says so twice a module.
-    "$tinygo" build -o "$out/$name.wasm" -target=wasi -scheduler=none -no-debug "./filters/$name" 2> >(
+    "$tinygo" build -o "$module" -target=wasi -scheduler=none -no-debug "$package" 2> >(
         grep -v 'is not a recognized feature for this target' >&2 || true
     )
-    printf '%-28s %8d bytes\n' "$name.wasm" "$(stat -c %s "$out/$name.wasm")"
+    printf '%-28s %8d bytes\n' "${name##*/}.wasm" "$(stat -c %s "$module")"
 done
 
 if [ -z "$check" ]; then
@@ -51,8 +59,11 @@ for module in filters/*.wasm "$out"/*.wasm; do
         failed=1
     fi
 done
+if [ -e "$out/selftest.check" ]; then
+    cmp "$selftest/selftest.wasm" "$out/selftest.check" || failed=1
+fi
 if [ $failed != 0 ]; then
-    echo "the committed filters are not what their sources compile to: run make filters and commit filters/*.wasm and filters/SHA256SUMS" >&2
+    echo "the committed filters are not what their sources compile to: run make filters and commit filters/*.wasm, filters/SHA256SUMS and $selftest/selftest.wasm" >&2
     exit 1
 fi
 echo "the committed filters are what their sources compile to"

@@ -50,6 +50,24 @@
 // the operations that the filter lists, or, without a list, for those that have an ordinary request and response.
 // RequestChunk and ResponseChunk are called for each piece of a stream as it passes.
 //
+// # References
+//
+// A name is not what the engine acts upon. "web" may be a container's name or the beginning of another's id, "allowed/al" a link
+// that leads to a third. [Request.ResolveResource] asks the engine what the request's path names, [Request.Resolve] what any
+// other reference does, such as one in a body; the answer has the id, the labels, the owner, a container's HostConfig, a
+// volume's options. [Request.Pin] also makes the request name what was judged by its id, so that nobody can give the name to
+// something else meanwhile:
+//
+//	func check(c *config, r *sluice.Request) sluice.Verdict {
+//		if target := r.Pin(); target.Exists() && target.Owner() != c.team {
+//			return sluice.Deny(r.ResourceID() + " belongs to somebody else")
+//		}
+//		return sluice.Allow()
+//	}
+//
+// When the engine does not answer, an Allow does not count. A filter that asks for its request's resource says so by
+// [Filter.ResolvesResource].
+//
 // # Tests
 //
 // Package filtertest runs a table of cases against the filter twice: natively and as compiled WebAssembly.

@@ -23,6 +23,11 @@ type Filter[C any] struct {
 	// Empty means all.
 	Operations []Operation
 
+	// ResolvesResource says that RequestHeaders or RequestBody asks for the resource in the request's path
+	// ([Request.ResolveResource], [Request.Pin]). The gateway then asks the engine before it calls the filter, so that no other
+	// request waits for this filter meanwhile. It changes nothing else, and costs requests that name no resource nothing.
+	ResolvesResource bool
+
 	// RequestHeaders is called when a request has arrived, before its body.
 	RequestHeaders func(*C, *Request) Verdict
 
@@ -62,6 +67,7 @@ func Register[C any](f Filter[C]) {
 		operations:      f.Operations,
 		requestBodyFor:  f.RequestBodyFor,
 		responseBodyFor: f.ResponseBodyFor,
+		resource:        f.ResolvesResource,
 	}
 	g.parse = func(c *Config) (any, bool) {
 		// A pointer, so that an interface value is made once and not for every call.
@@ -101,6 +107,7 @@ type generic struct {
 	operations      []Operation
 	requestBodyFor  []Operation
 	responseBodyFor []Operation
+	resource        bool
 	parse           func(*Config) (any, bool)
 	requestHeaders  func(any, *Request) Verdict
 	requestBody     func(any, *Request) Verdict
@@ -154,6 +161,10 @@ func (p *plugin) OnPluginStart(size int) types.OnPluginStartStatus {
 			names[i] = string(o)
 		}
 		_ = hostapi.SetProperty(strings.Join(names, ","), "sluice", "operations")
+	}
+	if f.resource {
+		// Without the hint the host asks when the filter does.
+		_ = hostapi.SetProperty("resource", "sluice", "references")
 	}
 	return types.OnPluginStartStatusOK
 }

@@ -28,6 +28,9 @@ type stream struct {
 	// err is the first thing that went wrong in this stage; badInput tells that it is the client's fault.
 	err      error
 	badInput bool
+
+	// documents are what this stream's references were read from: what a filter asked of them and was refused denies.
+	documents []*dockerjson.Document
 }
 
 // wanted is what a stream's body is wanted for.
@@ -106,6 +109,11 @@ func (s *stream) concerned() bool {
 
 // conclude ends a stage.
 func (s *stream) conclude(v Verdict, failed int) types.Action {
+	for _, doc := range s.documents {
+		if err := doc.Err(); err != nil && !s.denied {
+			s.fail("read what a reference names", err)
+		}
+	}
 	v = s.settle(v, failed)
 	s.err, s.badInput = nil, false
 	if v.outcome == allow {

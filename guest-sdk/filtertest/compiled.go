@@ -33,9 +33,9 @@ func compiled(t *testing.T, code []byte) start {
 			t.Error(err)
 		}
 	})
-	return func(t *testing.T, config string) (host, error) {
+	return func(t *testing.T, config string, played *played) (host, error) {
 		p, err := plugin.New(t.Context(), engine, plugin.Options{
-			Name: "filter", Code: code, Config: []byte(config), Instances: 1,
+			Name: "filter", Code: code, Config: []byte(config), Instances: 1, Functions: played.functions,
 			CallTimeout: 10 * time.Second, // a loaded machine is no finding
 			Logger:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
@@ -45,6 +45,7 @@ func compiled(t *testing.T, code []byte) start {
 		t.Cleanup(func() { p.Close(t.Context()) })
 		return &chained{&chain.Chain{
 			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, PauseLimit: 10 * time.Second, MinAPIVersion: "1.24",
+			References: played.references,
 		}}, nil
 	}
 }

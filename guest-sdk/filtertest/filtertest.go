@@ -13,6 +13,8 @@
 //		})
 //	}
 //
+// A filter that resolves references is given an engine of Case.References.
+//
 // The docker.* properties of a case are those that the gateway itself derives from method and path. Bodies arrive in two
 // pieces, as on a slow connection.
 package filtertest
@@ -26,6 +28,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/host/foreign"
 )
 
 // Suite is a filter with its cases.
@@ -35,6 +39,8 @@ type Suite struct {
 	// Config is the configuration, JSON, of the cases that bring none of their own.
 	Config string
 	Cases  []Case
+	// Functions are the foreign functions of a program that embeds the gateway, for filters that call them.
+	Functions map[string]foreign.Function
 	// Refused maps configurations to a part of the message they are to be refused with.
 	Refused map[string]string
 }
@@ -45,7 +51,11 @@ type Case struct {
 	Config   string // "" for the suite's
 	Request  Request
 	Response *Response // nil: the case ends when the request is sent to the engine
-	Want     Want
+	// References are what there is in the engine, for filters that resolve references. What is not here does not exist.
+	References []Reference
+	// EngineSilent: the engine does not answer when it is asked what a reference names.
+	EngineSilent bool
+	Want         Want
 }
 
 // Request is what the client sends.
@@ -116,7 +126,7 @@ type host interface {
 }
 
 // start configures the filter. The error is that of a refused configuration.
-type start func(t *testing.T, config string) (host, error)
+type start func(t *testing.T, config string, p *played) (host, error)
 
 // Run runs the suite natively and, when it names a module, compiled.
 func Run(t *testing.T, s Suite) {
@@ -142,23 +152,33 @@ func (s Suite) run(t *testing.T, start start) {
 			if config == "" {
 				config = s.Config
 			}
-			h, err := start(t, config)
+			p := s.newPlayed(t)
+			h, err := start(t, config, p)
 			if err != nil {
 				t.Fatalf("the configuration %s is refused: %v", config, err)
 			}
+			p.begin(c)
 			c.check(t, h.run(t, c))
 		})
 	}
 	for _, config := range slices.Sorted(maps.Keys(s.Refused)) {
 		want := s.Refused[config]
 		t.Run("refuses "+config, func(t *testing.T) {
-			if _, err := start(t, config); err == nil {
+			if _, err := start(t, config, s.newPlayed(t)); err == nil {
 				t.Errorf("the configuration is accepted, want a refusal with %q", want)
 			} else if !strings.Contains(err.Error(), want) {
 				t.Errorf("refused with %q, want %q", err, want)
 			}
 		})
 	}
+}
+
+func (s Suite) newPlayed(t *testing.T) *played {
+	p, err := newPlayed(s.Functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func (c Case) check(t *testing.T, got outcome) {

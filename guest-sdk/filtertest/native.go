@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/guest-sdk/internal/hostapi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
 )
 
 // native is the gateway's part for a filter that runs as plain Go. It is stricter than real hosts where a filter could
@@ -28,6 +29,11 @@ type native struct {
 	values  map[string]string
 	skip    map[string]bool
 	denied  *outcome
+
+	played *played
+	call   dockerapi.Call // the request that is being played
+	kept   map[any]any    // by foreign functions
+	ahead  bool           // the filter wants its request's resource to be resolved before it is called
 }
 
 type stage uint8
@@ -40,17 +46,18 @@ const (
 	responseBody
 )
 
-func startNative(t *testing.T, config string) (host, error) {
+func startNative(t *testing.T, config string, played *played) (host, error) {
 	vm := hostapi.Registered()
 	if vm == nil {
 		t.Fatal("this package registers no filter: call sluice.Register in its init")
 	}
-	n := &native{t: t, config: config, values: map[string]string{}}
+	n := &native{t: t, config: config, values: map[string]string{}, played: played}
 	hostapi.Use(n)
 	n.plugin = vm.NewPluginContext(1)
 	if !n.plugin.OnPluginStart(len(config)) {
 		return nil, errors.New(strings.Join(n.logged, "\n"))
 	}
+	n.ahead = n.values["sluice\x00references"] == "resource"
 	return n, nil
 }
 
@@ -78,6 +85,10 @@ func (n *native) run(t *testing.T, c Case) outcome {
 		{Key: ":authority", Value: "docker"},
 		{Key: ":scheme", Value: "http"},
 	}, pairs(c.Request.Headers)...))
+	n.call, n.kept = call, map[any]any{}
+	if n.ahead {
+		n.played.references.Prefetch(t.Context(), nativeStream{n})
+	}
 	stream := n.plugin.NewHttpContext(2)
 	defer stream.OnHttpStreamDone()
 
@@ -188,6 +199,9 @@ func (n *native) Property(path ...string) ([]byte, error) {
 		return binary.LittleEndian.AppendUint64(nil, code), err
 	}
 	value, ok := n.values[key]
+	if name, is := strings.CutPrefix(key, "docker\x00resource\x00"); is && !ok && n.stage != configure {
+		value, ok = n.played.references.Property(nativeStream{n}, name)
+	}
 	if !ok {
 		return nil, hostapi.ErrNotFound
 	}
@@ -283,4 +297,52 @@ func (n *native) SendLocalResponse(status int, body string) error {
 	return nil
 }
 
+// CallForeign calls the gateway's own functions, about the things of the case.
+func (n *native) CallForeign(name string, arguments []byte) ([]byte, hostapi.Status) {
+	c := foreign.Call{Context: n.t.Context(), Name: name, Arguments: arguments, Filter: "filter", Fuel: free{}}
+	if n.stage != configure {
+		c.Stream = nativeStream{n}
+	}
+	result, status := n.played.functions.Call(c)
+	return result, hostapi.Status(status)
+}
+
 var _ hostapi.Host = (*native)(nil)
+
+// free is the fuel of a native filter.
+type free struct{}
+
+func (free) Charge(int64) bool { return true }
+
+// nativeStream is the stream that foreign functions act upon.
+type nativeStream struct{ *native }
+
+func (s nativeStream) RequestID() string     { return "filtertest" }
+func (s nativeStream) Call() *dockerapi.Call { return &s.call }
+
+func (s nativeStream) Method() string {
+	method, _ := s.headers[0].Get(":method")
+	return method
+}
+
+func (s nativeStream) Property(path string) ([]byte, abi.Status) {
+	value, err := s.native.Property(strings.Split(path, "\x00")...)
+	if err != nil {
+		return nil, abi.StatusNotFound
+	}
+	return value, abi.StatusOK
+}
+
+func (s nativeStream) SetTarget(target string) abi.Status {
+	if s.SetHeader(hostapi.Request, ":path", target) != nil {
+		return abi.StatusBadArgument
+	}
+	return abi.StatusOK
+}
+
+func (s nativeStream) Keep(key any, make func() any) any {
+	if _, ok := s.kept[key]; !ok && make != nil {
+		s.kept[key] = make()
+	}
+	return s.kept[key]
+}

@@ -64,18 +64,24 @@ func SetBody(d Direction, body []byte) error { return current.SetBody(d, body) }
 // SendLocalResponse answers the client in the engine's place.
 func SendLocalResponse(status int, body string) error { return current.SendLocalResponse(status, body) }
 
+// CallForeign calls a foreign function of the host.
+func CallForeign(name string, arguments []byte) (result []byte, status Status) {
+	return current.CallForeign(name, arguments)
+}
+
 // noHost is the host of a filter that is called by nobody who could be one.
 type noHost struct{}
 
-func (noHost) Log(_ Level, _ string)                        {}
-func (noHost) Configuration() ([]byte, error)               { return nil, errNoHost }
-func (noHost) Property(_ ...string) ([]byte, error)         { return nil, errNoHost }
-func (noHost) SetProperty(_ string, _ ...string) error      { return errNoHost }
-func (noHost) Header(_ Direction, _ string) (string, error) { return "", errNoHost }
-func (noHost) Headers(_ Direction) ([][2]string, error)     { return nil, errNoHost }
-func (noHost) SetHeader(_ Direction, _, _ string) error     { return errNoHost }
-func (noHost) AddHeader(_ Direction, _, _ string) error     { return errNoHost }
-func (noHost) RemoveHeader(_ Direction, _ string) error     { return errNoHost }
-func (noHost) Body(_ Direction, _ int) ([]byte, error)      { return nil, errNoHost }
-func (noHost) SetBody(_ Direction, _ []byte) error          { return errNoHost }
-func (noHost) SendLocalResponse(_ int, _ string) error      { return errNoHost }
+func (noHost) Log(_ Level, _ string)                           {}
+func (noHost) Configuration() ([]byte, error)                  { return nil, errNoHost }
+func (noHost) Property(_ ...string) ([]byte, error)            { return nil, errNoHost }
+func (noHost) SetProperty(_ string, _ ...string) error         { return errNoHost }
+func (noHost) Header(_ Direction, _ string) (string, error)    { return "", errNoHost }
+func (noHost) Headers(_ Direction) ([][2]string, error)        { return nil, errNoHost }
+func (noHost) SetHeader(_ Direction, _, _ string) error        { return errNoHost }
+func (noHost) AddHeader(_ Direction, _, _ string) error        { return errNoHost }
+func (noHost) RemoveHeader(_ Direction, _ string) error        { return errNoHost }
+func (noHost) Body(_ Direction, _ int) ([]byte, error)         { return nil, errNoHost }
+func (noHost) SetBody(_ Direction, _ []byte) error             { return errNoHost }
+func (noHost) SendLocalResponse(_ int, _ string) error         { return errNoHost }
+func (noHost) CallForeign(_ string, _ []byte) ([]byte, Status) { return nil, NotFound }

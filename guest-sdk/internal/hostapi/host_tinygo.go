@@ -3,6 +3,8 @@
 package hostapi
 
 import (
+	"unsafe"
+
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 )
@@ -100,3 +102,17 @@ func SetBody(d Direction, body []byte) error {
 func SendLocalResponse(status int, body string) error {
 	return proxywasm.SendHttpResponse(uint32(status), nil, []byte(body), -1)
 }
+
+// CallForeign calls a foreign function of the host.
+func CallForeign(name string, arguments []byte) (result []byte, status Status) {
+	var data *byte
+	var size uint32
+	status = Status(callForeignFunction(unsafe.StringData(name), uint32(len(name)), unsafe.SliceData(arguments), uint32(len(arguments)), &data, &size))
+	if status != OK || data == nil {
+		return nil, status
+	}
+	return unsafe.Slice(data, size), OK // allocated by proxy_on_memory_allocate, and ours
+}
+
+//go:wasmimport env proxy_call_foreign_function
+func callForeignFunction(name *byte, nameSize uint32, arguments *byte, argumentsSize uint32, data **byte, size *uint32) uint32

@@ -31,6 +31,17 @@ const (
 // ErrNotFound is returned for a header or property that is not there.
 var ErrNotFound = types.ErrorStatusNotFound
 
+// Status is a status of the ABI, for the one call whose statuses the proxy-wasm SDK does not tell apart.
+type Status uint32
+
+// The statuses of CallForeign.
+const (
+	OK               Status = 0
+	NotFound         Status = 1
+	BadArgument      Status = 2
+	BrokenConnection Status = 11
+)
+
 // Host is what a native test offers in the place of the ABI. Its methods act upon the stream whose callback runs.
 type Host interface {
 	Log(level Level, message string)
@@ -45,6 +56,7 @@ type Host interface {
 	Body(d Direction, size int) ([]byte, error)
 	SetBody(d Direction, body []byte) error
 	SendLocalResponse(status int, body string) error
+	CallForeign(name string, arguments []byte) (result []byte, status Status)
 }
 
 // registered is the filter of this module; see Register.
