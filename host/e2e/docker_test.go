@@ -40,7 +40,18 @@ type result struct {
 // same plays a scenario on the engine's socket and through every gateway, with each command line, and compares what the user saw.
 func same(t *testing.T, scenario func(d *docker)) {
 	t.Helper()
-	for _, c := range clis(t) {
+	sameWith(t, clis(t), scenario)
+}
+
+// sameOnce is same for scenarios of other clients than the docker command line.
+func sameOnce(t *testing.T, scenario func(d *docker)) {
+	t.Helper()
+	sameWith(t, clis(t)[:1], scenario)
+}
+
+func sameWith(t *testing.T, with []cli, scenario func(d *docker)) {
+	t.Helper()
+	for _, c := range with {
 		t.Run("cli"+c.version, func(t *testing.T) {
 			t.Parallel()
 			direct := newDocker(t, c, engine(t))
@@ -88,10 +99,13 @@ func removeAll(t testing.TB, c cli, prefix string) {
 }
 
 // command is the docker command, ready to start. It has no terminal.
-func (d *docker) command(args ...string) *exec.Cmd {
+func (d *docker) command(args ...string) *exec.Cmd { return d.program(d.cli.path, args...) }
+
+// program is another client of this side, ready to start.
+func (d *docker) program(path string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(d.Context(), patience)
 	d.Cleanup(cancel)
-	command := exec.CommandContext(ctx, d.cli.path, args...)
+	command := exec.CommandContext(ctx, path, args...)
 	command.Env = d.environment()
 	command.Dir = d.dir
 	// A child that outlives docker must not hold the pipes open for ever.
@@ -122,7 +136,7 @@ func (d *docker) feed(stdin io.Reader, args ...string) result {
 func (d *docker) record(command *exec.Cmd, args []string) result {
 	d.Helper()
 	r := d.finish(command, args)
-	d.note("$ docker %s\n%s%sexit %d\n", strings.Join(args, " "), block("1", r.stdout), block("2", r.stderr), r.code)
+	d.note("$ %s %s\n%s%sexit %d\n", filepath.Base(command.Path), strings.Join(args, " "), block("1", r.stdout), block("2", r.stderr), r.code)
 	return r
 }
 
@@ -133,7 +147,7 @@ func (d *docker) finish(command *exec.Cmd, args []string) result {
 	err := command.Run()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
-		d.Fatalf("docker %s at %s: %v\nstdout: %s\nstderr: %s", strings.Join(args, " "), d.address, err, &stdout, &stderr)
+		d.Fatalf("%s %s at %s: %v\nstdout: %s\nstderr: %s", filepath.Base(command.Path), strings.Join(args, " "), d.address, err, &stdout, &stderr)
 	}
 	return result{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
 }
@@ -229,7 +243,12 @@ type process struct {
 // begin starts docker with a standard input that the test writes.
 func (d *docker) begin(args ...string) *process {
 	d.Helper()
-	p := &process{d: d, args: args, command: d.command(args...), done: make(chan error, 1)}
+	return d.beginProgram(d.command(args...), args)
+}
+
+func (d *docker) beginProgram(command *exec.Cmd, args []string) *process {
+	d.Helper()
+	p := &process{d: d, args: args, command: command, done: make(chan error, 1)}
 	p.command.Stdout, p.command.Stderr = &p.out, &p.err
 	var err error
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
@@ -247,7 +266,7 @@ func (p *process) end() result {
 	p.d.Helper()
 	<-p.done // within patience: the command's context kills it then
 	r := result{p.out.String(), p.err.String(), p.command.ProcessState.ExitCode()}
-	p.d.note("$ docker %s\n%s%sexit %d\n", strings.Join(p.args, " "), block("1", r.stdout), block("2", r.stderr), r.code)
+	p.d.note("$ %s %s\n%s%sexit %d\n", filepath.Base(p.command.Path), strings.Join(p.args, " "), block("1", r.stdout), block("2", r.stderr), r.code)
 	return r
 }
 
