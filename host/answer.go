@@ -9,20 +9,28 @@ import (
 
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/identity"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
-// refuseUnclassified answers a target that cannot be forwarded. It never became
-// a stream.
+// refuseUnclassified answers a request that is not passed on: its target cannot
+// be, or its client is not served. It never became a stream.
 func (x *exchange) refuseUnclassified(err error) bool {
-	status := 400
+	status, verdict := 400, chain.VerdictDeny
 	var refused *dockerapi.Error
-	if errors.As(err, &refused) {
+	var stranger *identity.Refusal
+	switch {
+	case errors.As(err, &refused):
 		status = refused.Status
+	case errors.As(err, &stranger):
+		status = stranger.Status
+		if stranger.Failed {
+			verdict = chain.VerdictFail
+		}
 	}
 	x.status = status
 	x.answerPlain(status, fmt.Sprintf("sluice: %v (request %s)", err, x.info.RequestID))
-	x.log(chain.Outcome{Verdict: chain.VerdictDeny, Reason: err.Error()})
+	x.log(chain.Outcome{Verdict: verdict, Reason: err.Error()})
 	_ = x.conn.CloseLinger(lingerTime)
 	return false
 }

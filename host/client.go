@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/identity"
 	"github.com/sluice-gateway/sluice/host/listener"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -41,9 +41,13 @@ type client struct {
 	net      net.Conn
 	conn     *wire.Conn
 	listener string
-	peer     string            // for the log
-	facts    map[string]string // the connection's properties, by path
-	state    atomic.Int32
+	// listenerIndex is the listener's place in the configuration.
+	listenerIndex int
+	accepted      time.Time
+	identity      *identity.Client
+	facts         *facts
+	peer          string // for the log
+	state         atomic.Int32
 	// engine is the connection that the running request has to the engine, for
 	// abort.
 	engine atomic.Pointer[wire.Conn]
@@ -55,13 +59,16 @@ type client struct {
 	reply    wire.Response // as it goes to the client
 }
 
-func (g *Gateway) newClient(conn net.Conn, l *listener.Listener) *client {
+func (g *Gateway) newClient(conn net.Conn, l *listener.Listener, index int) *client {
 	limits := &g.current.Load().config.Limits
 	return &client{
 		gateway:  g,
 		net:      conn,
 		conn:     wire.NewConn(conn, wire.Options{MaxHead: limits.Head, HeadTimeout: headTimeout}),
 		listener: l.Address(),
+
+		listenerIndex: index,
+		accepted:      time.Now(),
 	}
 }
 
@@ -77,7 +84,9 @@ func (c *client) serve() {
 		log.Warn("client refused", slog.String("listener", c.listener), slog.Any("error", err))
 		return
 	}
-	c.identify(&peer)
+	// Tenants name a listener as the configuration does: with port 0 where it says so.
+	c.identity = identity.NewClient(c.net, c.gateway.current.Load().config.Listeners[c.listenerIndex].Address, &peer, c.accepted)
+	c.peer = c.identity.String()
 	for {
 		err := c.conn.ReadRequest(&c.request)
 		if err != nil {
@@ -114,11 +123,18 @@ func (c *client) refuse(err error) {
 		}
 		return
 	}
+	reason := malformed.Message
+	if c.gateway.current.Load().tenants.Tokens() {
+		reason = "malformed request; what is wrong with it was told to the client only, since it may be about a token"
+	}
 	c.gateway.log.Warn("malformed request refused", slog.String("listener", c.listener), slog.String("peer", c.peer),
-		slog.Int("status", malformed.Status), slog.String("reason", malformed.Message))
+		slog.Int("status", malformed.Status), slog.String("reason", reason))
 	c.answerPlain(malformed.Status, "sluice: "+malformed.Message)
 	_ = c.conn.CloseLinger(lingerTime)
 }
+
+// askToken is what every 401 has to say.
+var askToken = abi.Pair{Key: "WWW-Authenticate", Value: `Bearer realm="sluice"`}
 
 // answerPlain sends a response of the gateway's own that no filter sees, and
 // ends the connection's use. It is for requests that never became a stream.
@@ -130,39 +146,15 @@ func (c *client) answerPlain(status int, message string) {
 		Body:   wire.Framing{Kind: wire.Length, Length: int64(len(body))},
 		Close:  true,
 	}
+	if status == 401 {
+		c.reply.Header = append(c.reply.Header, askToken)
+	}
 	if err := c.conn.WriteResponse(&c.reply); err != nil {
 		return
 	}
 	_, _ = c.conn.WriteBody(body)
 	_ = c.conn.FinishBody(nil)
 	_ = c.conn.Flush()
-}
-
-// identify keeps what is known of the peer, for filters and for the log.
-func (c *client) identify(p *listener.Peer) {
-	facts := map[string]string{
-		"listener\x00address":   c.listener,
-		"connection\x00mtls":    "\x00", // booleans are one byte
-		"peer\x00cert\x00cn":    p.CommonName,
-		"peer\x00cert\x00names": strings.Join(p.Names, ","),
-	}
-	var who []string
-	if p.Address != "" {
-		facts["source\x00address"] = p.Address
-		who = append(who, p.Address)
-	}
-	if p.UID >= 0 {
-		facts["peer\x00uid"] = strconv.Itoa(p.UID)
-		facts["peer\x00gid"] = strconv.Itoa(p.GID)
-		facts["peer\x00pid"] = strconv.Itoa(p.PID)
-		who = append(who, "uid="+facts["peer\x00uid"], "pid="+facts["peer\x00pid"])
-	}
-	if p.Fingerprint != "" {
-		facts["connection\x00mtls"] = "\x01"
-		facts["connection\x00sha256_peer_certificate_digest"] = p.Fingerprint
-		who = append(who, "cn="+p.CommonName)
-	}
-	c.facts, c.peer = facts, strings.Join(who, " ")
 }
 
 // closeWhenIdle ends the connection now if no request runs on it, and after the

@@ -114,8 +114,9 @@ func (g *Gateway) Listen() error {
 	if len(g.listeners) > 0 {
 		return nil
 	}
-	for _, l := range g.current.Load().config.Listeners {
-		opened, err := listener.Listen(g.life, listenerOptions(&l))
+	cfg := g.current.Load().config
+	for _, l := range cfg.Listeners {
+		opened, err := listener.Listen(g.life, listenerOptions(&l, cfg.Tenants))
 		if err != nil {
 			for _, other := range g.listeners {
 				err = errors.Join(err, other.Close())
@@ -128,8 +129,8 @@ func (g *Gateway) Listen() error {
 	return nil
 }
 
-func listenerOptions(l *config.Listener) listener.Options {
-	o := listener.Options{Address: l.Address, Mode: l.Mode, Owner: l.Owner, Group: l.Group, Insecure: l.Insecure}
+func listenerOptions(l *config.Listener, tenants []config.Tenant) listener.Options {
+	o := listener.Options{Address: l.Address, Mode: l.Mode, Owner: l.Owner, Group: l.Group, Insecure: l.Insecure, ByToken: l.ByToken(tenants)}
 	if l.TLS != nil {
 		o.Cert, o.Key, o.ClientCA = l.TLS.Cert, l.TLS.Key, l.TLS.ClientCA
 	}
@@ -161,12 +162,12 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		g.mu.Unlock()
 		return nil
 	}
-	for _, l := range g.listeners {
+	for i, l := range g.listeners {
 		g.log.Info("listening", slog.String("address", l.Address()))
 		g.serving.Add(1)
 		go func() {
 			defer g.serving.Done()
-			g.accept(l)
+			g.accept(l, i)
 		}()
 	}
 	g.mu.Unlock()
@@ -186,7 +187,7 @@ func (g *Gateway) activate() {
 	g.current.Load().activate()
 }
 
-func (g *Gateway) accept(l *listener.Listener) {
+func (g *Gateway) accept(l *listener.Listener, index int) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -207,7 +208,7 @@ func (g *Gateway) accept(l *listener.Listener) {
 			conn.Close()
 			return
 		}
-		c := g.newClient(conn, l)
+		c := g.newClient(conn, l, index)
 		g.mu.Lock()
 		if g.closing {
 			g.mu.Unlock()
@@ -285,7 +286,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		}
 		return err
 	}
-	if err := g.updateListeners(cfg.Listeners); err != nil {
+	if err := g.updateListeners(cfg); err != nil {
 		next.close(ctx)
 		if engine != g.engine {
 			engine.release(ctx)
@@ -328,12 +329,12 @@ func (g *Gateway) checkListeners(next, old []config.Listener) error {
 
 // updateListeners gives the open listeners their new permissions and
 // certificates.
-func (g *Gateway) updateListeners(next []config.Listener) error {
+func (g *Gateway) updateListeners(next *config.Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var errs []error
 	for i, l := range g.listeners {
-		errs = append(errs, l.Update(listenerOptions(&next[i])))
+		errs = append(errs, l.Update(listenerOptions(&next.Listeners[i], next.Tenants)))
 	}
 	return errors.Join(errs...)
 }

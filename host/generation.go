@@ -32,6 +32,7 @@ type generation struct {
 	chain    *chain.Chain
 	upstream *upstream.Pool
 	resolver *reference.Resolver
+	admission
 
 	// users counts the streams, plus one while the generation is current.
 	// Reaching 0 is for good.
@@ -55,6 +56,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	}
 	g.users.Store(1)
 	g.resolver = newResolver(pool, cfg)
+	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	if err := g.startPlugins(ctx, shared.with(references.Own())); err != nil {
 		g.close(ctx)
@@ -130,7 +132,7 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 	}
 	for i := range cfg.Filters {
 		f := &cfg.Filters[i]
-		match := chain.Match{Methods: f.Match.Methods, Paths: f.Match.Paths}
+		match := chain.Match{Methods: f.Match.Methods, Paths: f.Match.Paths, Tenants: f.Match.Tenants}
 		for _, name := range f.Match.Operations {
 			match.Operations = append(match.Operations, dockerapi.Operation(name))
 		}

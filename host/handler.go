@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/identity"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -22,6 +23,11 @@ type exchange struct {
 	stream *chain.Stream
 	info   chain.Info
 	start  time.Time
+
+	token  identity.Taken // the token that the request carried
+	tenant string         // whose request it is; "" where no tenants are configured
+	// pingOnly says that the client may ping and nothing else.
+	pingOnly bool
 
 	// first is what the filters have let go of before the head was sent, or a
 	// small body that came with its head; whole is true when that was all of it.
@@ -57,16 +63,24 @@ func (c *client) handle() (keep bool) {
 	c.gateway.streams.Add(1)
 	defer c.gateway.streams.Add(-1)
 
+	// What nobody else is to see.
+	x.takeToken()
+
 	// Classify: what is asked, in the one spelling that filters and engine get.
 	x.info = chain.Info{
 		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
-		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Connection: c.facts, Holder: x,
+		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: c.factsFor(x.gen), Holder: x,
 	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
 	if err != nil {
 		return x.refuseUnclassified(err)
 	}
 	x.info.Call = call
+
+	// Who asks, and whether the gateway passes on such a call at all.
+	if err := x.admitClient(); err != nil {
+		return x.refuseUnclassified(err)
+	}
 	if err := x.admit(); err != nil {
 		return x.refuseUnclassified(err)
 	}
@@ -93,6 +107,10 @@ func (c *client) handle() (keep bool) {
 		}
 	}
 	if !ready || x.stream.Local() != nil {
+		return x.answerLocal()
+	}
+	if x.pingOnly && !x.stream.Call().Operation.IsPing() {
+		x.stream.Refuse(403, "a filter made something else of a ping, and this client may do nothing but ping")
 		return x.answerLocal()
 	}
 	if x.info.Plan == dockerapi.BodyDrop && !x.request.Expect100 {

@@ -17,13 +17,15 @@ const module = "github.com/sluice-gateway/sluice/"
 var mayImport = map[string][]string{
 	"abi":                {},
 	"host/address":       {},
-	"host/config":        {"host/address", "host/trust"},
+	"host/config":        {"host/address", "host/spiffe", "host/trust"},
 	"host/dockerapi":     {},
-	"host/listener":      {"host/address"},
+	"host/identity":      {"host/listener", "host/spiffe", "abi"},
+	"host/listener":      {"host/address", "host/spiffe"},
 	"host/store":         {},
 	"host/wire":          {"abi"},
 	"host/trust":         {},
 	"host/upstream":      {"host/wire", "abi"},
+	"host/spiffe":        {},
 	"host/vm":            {"host/vm/meter"},
 	"host/vm/meter":      {},
 	"host/hostcall":      {"abi"},
@@ -31,8 +33,8 @@ var mayImport = map[string][]string{
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
 	"host/plugin":        {"host/vm", "host/hostcall", "host/foreign", "host/store", "abi"},
 	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "abi"},
-	"host":               {"host/foreign", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
-	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/trust", "cmd/sluice/standin", "filters"},
+	"host":               {"host/address", "host/foreign", "host/identity", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }
 

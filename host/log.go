@@ -26,7 +26,7 @@ func (x *exchange) log(outcome chain.Outcome) {
 	attrs = append(attrs,
 		slog.String("req", x.info.RequestID),
 		slog.String("listener", x.listener),
-		slog.String("peer", x.peer),
+		slog.String("peer", x.peerName()),
 		slog.String("op", string(call.Operation)),
 		slog.String("api_version", call.APIVersion),
 		slog.String("method", method),
@@ -36,6 +36,9 @@ func (x *exchange) log(outcome chain.Outcome) {
 	)
 	if x.sent != 0 {
 		attrs = append(attrs, slog.Int("sent", x.sent))
+	}
+	if x.tenant != "" {
+		attrs = append(attrs, slog.String("tenant", x.tenant))
 	}
 	if outcome.Filter != "" {
 		attrs = append(attrs, slog.String("filter", outcome.Filter))
@@ -52,4 +55,13 @@ func (x *exchange) log(outcome chain.Outcome) {
 		slog.Duration("dur", time.Since(x.start)),
 	)
 	log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// peerName is the client with what the request itself said of it: which token it
+// carried, but never the token.
+func (x *exchange) peerName() string {
+	if !x.token.Found {
+		return x.peer
+	}
+	return x.peer + " token=" + x.token.Digest.Short()
 }

@@ -5,6 +5,7 @@
 //	sluice validate --config sluice.yaml   read, compile and start everything, serve nothing
 //	sluice quickstart                      serve the bundled filters, to try them
 //	sluice sign --key K --version V M      sign a module
+//	sluice token                           make a token for a client, and its digest
 //	sluice version
 //
 // Exit codes: 0 all is well, 1 the answer is no or the start failed, 2 the

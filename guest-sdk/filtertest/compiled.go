@@ -63,13 +63,13 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 	if err != nil {
 		t.Fatalf("the gateway refuses this request itself: %v", err)
 	}
-	connection := map[string]string{}
+	connection := chain.FactMap{}
 	for name, value := range c.Request.Properties {
 		connection[strings.ReplaceAll(name, ".", "\x00")] = value
 	}
 	info := chain.Info{
 		RequestID: "filtertest", Method: c.Request.Method, Authority: "docker", Protocol: "HTTP/1.1",
-		Call: call, Connection: connection,
+		Call: call, Client: connection,
 	}
 	if c.Request.Body != "" {
 		// The body itself is given as it stands in the case, and not in its canonical form: a filter is not to depend on

@@ -18,9 +18,10 @@ type Match struct {
 	Operations []dockerapi.Operation
 	Methods    []string
 	Paths      []*regexp.Regexp // on the canonical path with its version, unanchored
+	Tenants    []string         // by name; a request of no tenant is none of them
 }
 
-func (m *Match) matches(method string, call *dockerapi.Call) bool {
+func (m *Match) matches(method string, call *dockerapi.Call, tenant string) bool {
 	if len(m.Operations) > 0 {
 		if !slices.Contains(m.Operations, call.Operation) {
 			return false
@@ -29,6 +30,9 @@ func (m *Match) matches(method string, call *dockerapi.Call) bool {
 		return false
 	}
 	if len(m.Methods) > 0 && !slices.Contains(m.Methods, method) {
+		return false
+	}
+	if len(m.Tenants) > 0 && (tenant == "" || !slices.Contains(m.Tenants, tenant)) {
 		return false
 	}
 	if len(m.Paths) == 0 {

@@ -30,6 +30,13 @@ type Config struct {
 	// Listeners is where clients connect. At least one, no two alike.
 	Listeners []Listener
 
+	// Tenants are those who are served, in the order in which they are looked
+	// through. Empty: everybody is, and belongs to no tenant.
+	Tenants []Tenant
+
+	// Tokens says where a request may carry a token.
+	Tokens Tokens
+
 	// Filters is the chain in its order: those of the filters list, then those
 	// of FiltersDir by number. Empty means that everything passes.
 	Filters []Filter
@@ -90,12 +97,24 @@ type Listener struct {
 	TLS *TLS
 
 	// Insecure says that an address other hosts can reach may serve clients
-	// that prove no identity, that is without TLS client certificates. Whoever
-	// reaches the Docker API is root on its host, so it has to be said in words.
+	// that prove no identity: neither by a TLS client certificate, nor by a token
+	// that all tenants ask for there, and that TLS protects. Whoever reaches the
+	// Docker API is root on its host, so it has to be said in words.
 	Insecure bool
+
+	// Hosts are further names, in lower case, by which clients may call a TCP
+	// listener in their Host field: a name, "*." and a name for one label more, or
+	// "*" for any.
+	Hosts []string
+
+	// AllowedOrigins are the origins, in lower case, whose pages may use a TCP
+	// listener from a browser, as scheme://host or scheme://host:port.
+	AllowedOrigins []string
 
 	// Pos is where the listener is written.
 	Pos Position
+
+	at Position // of its address
 }
 
 // TLS names the PEM files of a TLS listener by their absolute paths.
@@ -106,6 +125,9 @@ type TLS struct {
 	// ClientCA holds the authorities that a client's certificate must come
 	// from; "" asks clients for none.
 	ClientCA string
+
+	// Names are the DNS names of the certificate in Cert.
+	Names []string
 }
 
 // Filter is one place in the chain.
@@ -178,6 +200,9 @@ type Match struct {
 	// Paths are matched against the canonical path, anywhere in it unless the
 	// expression is anchored.
 	Paths []*regexp.Regexp
+
+	// Tenants are names of Config.Tenants.
+	Tenants []string
 }
 
 // Limits bounds what one request, one connection or one filter may use.

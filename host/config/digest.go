@@ -23,6 +23,15 @@ func (l *loader) digest(c *Config) string {
 	for i := range said.Listeners {
 		said.Listeners[i].Pos = Position{}
 	}
+	said.Tenants = append([]Tenant(nil), c.Tenants...)
+	for i := range said.Tenants {
+		t := &said.Tenants[i]
+		t.Pos = Position{}
+		t.Rules = append([]TenantRule(nil), t.Rules...)
+		for j := range t.Rules {
+			t.Rules[j].Pos = Position{}
+		}
+	}
 	for _, f := range c.Filters {
 		hashed := filter{Filter: f, Code: l.modules[f.Module].digest}
 		hashed.Pos = Position{}

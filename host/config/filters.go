@@ -35,7 +35,7 @@ func (l *loader) filters(c *Config) {
 		for _, item := range l.filterList.items {
 			f := Filter{Pos: item.pos}
 			known := l.filterKeys(&f)
-			known["name"] = func(v *value) { f.Name = l.filterName(v) }
+			known["name"] = func(v *value) { f.Name = l.name(v, "a filter's") }
 			known["module"] = func(v *value) { l.module(v, &f) }
 			if !l.object(item, "a filter", known) {
 				continue
@@ -104,10 +104,11 @@ func (l *loader) filterKeys(f *Filter) fields {
 	return known
 }
 
-func (l *loader) filterName(v *value) string {
+// name reads the name of something: "a filter's".
+func (l *loader) name(v *value, whose string) string {
 	text, ok := l.text(v, "name")
 	if ok && !filterName.MatchString(text) {
-		l.fail(v.pos, fmt.Sprintf("%q is not a filter's name", text), "names have letters, digits, _ . and -, begin with a letter or digit, and have at most 64 characters")
+		l.fail(v.pos, fmt.Sprintf("%q is not %s name", text, whose), "names have letters, digits, _ . and -, begin with a letter or digit, and have at most 64 characters")
 	}
 	return text
 }
@@ -159,6 +160,17 @@ func (l *loader) match(v *value) Match {
 				}
 			})
 		},
+		"tenants": func(v *value) {
+			m.Tenants = l.words(v, "match.tenants", func(v *value, name string) {
+				if !slices.Contains(l.tenantNames(), name) {
+					hint := "no tenants are configured"
+					if len(l.tenantNames()) > 0 {
+						hint = suggest(name, l.tenantNames())
+					}
+					l.fail(v.pos, fmt.Sprintf("match.tenants: there is no tenant %q", name), hint)
+				}
+			})
+		},
 		"paths": func(v *value) {
 			l.words(v, "match.paths", func(v *value, expression string) {
 				re, err := regexp.Compile(expression)
@@ -171,6 +183,19 @@ func (l *loader) match(v *value) Match {
 		},
 	})
 	return m
+}
+
+// tenantNames returns what the tenants list calls its tenants, rightly or not.
+func (l *loader) tenantNames() []string {
+	var names []string
+	if l.tenantList != nil {
+		for _, item := range l.tenantList.items {
+			if name := item.get("name"); name != nil {
+				names = append(names, name.text)
+			}
+		}
+	}
+	return names
 }
 
 func (l *loader) json(v *value) json.RawMessage {

@@ -92,7 +92,9 @@ func (l *loader) listener(v *value) (Listener, bool) {
 		}
 	}
 	ok := l.object(v, "a listener", fields{
-		"address": func(v *value) { listener.Address = l.address(v, "address", true) },
+		"address": func(v *value) {
+			listener.Address, listener.at = l.address(v, "address", true), v.pos
+		},
 		"mode": func(v *value) {
 			note(&unixOnly, &unixKey, v, "mode")
 			if !l.scalar(v, "mode", kindString) {
@@ -120,26 +122,64 @@ func (l *loader) listener(v *value) (Listener, bool) {
 			note(&tcpOnly, &tcpKey, v, "insecure")
 			listener.Insecure = l.boolean(v, "insecure")
 		},
+		"hosts": func(v *value) {
+			note(&tcpOnly, &tcpKey, v, "hosts")
+			listener.Hosts = l.hostNames(v)
+		},
+		"allowed_origins": func(v *value) {
+			note(&tcpOnly, &tcpKey, v, "allowed_origins")
+			listener.AllowedOrigins = l.origins(v)
+		},
 	})
 	if !ok {
 		return listener, false
 	}
-	at := place(listener.Address)
-	isUnix := at.IsUnix()
+	isUnix := place(listener.Address).IsUnix()
 	switch {
 	case v.get("address") == nil:
 		l.fail(v.pos, "a listener has no address", "write one, as in address: unix:///run/sluice/docker.sock")
 	case listener.Address == "":
 	case isUnix && tcpOnly != nil:
-		l.fail(tcpOnly.pos, tcpKey+" is for tcp:// addresses", "a unix socket is protected by mode, owner and group")
+		hint := "a unix socket is protected by mode, owner and group"
+		if tcpKey == "hosts" || tcpKey == "allowed_origins" {
+			hint = "it is against browsers, which cannot connect to a unix socket"
+		}
+		l.fail(tcpOnly.pos, tcpKey+" is for tcp:// addresses", hint)
 	case !isUnix && unixOnly != nil:
 		l.fail(unixOnly.pos, unixKey+" is for unix:// addresses", "a TCP address is protected by tls")
-	case !isUnix && at.Reachable() && !listener.Insecure && (listener.TLS == nil || v.get("tls").get("client_ca") == nil):
-		l.fail(v.get("address").pos,
-			fmt.Sprintf("whoever can reach %s would be root on this host: it asks for no client certificate", listener.Address),
-			"add tls: {cert, key, client_ca}, listen on 127.0.0.1, or write insecure: true")
 	}
 	return listener, true
+}
+
+// checkReachable refuses listeners on which other hosts could call without
+// saying who they are.
+func (l *loader) checkReachable(c *Config) {
+	for i := range c.Listeners {
+		listener := &c.Listeners[i]
+		asks := listener.TLS != nil && listener.TLS.ClientCA != "" || listener.ByToken(c.Tenants)
+		if listener.Address == "" || listener.Insecure || asks || !place(listener.Address).Reachable() {
+			continue
+		}
+		l.fail(listener.at, fmt.Sprintf("whoever can reach %s would be root on this host: it asks for no client certificate", listener.Address),
+			"add tls: {cert, key, client_ca}, listen on 127.0.0.1, or write insecure: true")
+	}
+}
+
+// ByToken reports whether nobody is served on the listener without a token that
+// TLS protects: tenants are configured, and all that can call there have to show
+// one.
+func (l *Listener) ByToken(tenants []Tenant) bool {
+	if l.TLS == nil || len(tenants) == 0 {
+		return false
+	}
+	for _, t := range tenants {
+		for i := range t.Rules {
+			if t.Rules[i].fits(l) && t.Rules[i].Tokens == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // account checks the name of a user or group; numbers need not exist.
@@ -190,7 +230,9 @@ func (l *loader) tls(v *value) *TLS {
 		}
 	}
 	if cert != nil && key != nil {
-		if _, err := tls.X509KeyPair(cert, key); err != nil {
+		if pair, err := tls.X509KeyPair(cert, key); err == nil {
+			t.Names = pair.Leaf.DNSNames
+		} else {
 			l.failf(v.get("cert"), "tls.cert and tls.key are not a certificate and its key in PEM form: %s", tlsReason(err))
 		}
 	}

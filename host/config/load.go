@@ -31,9 +31,12 @@ func Load(opts Options) (*Config, error) {
 	l.settings(c)
 	l.verifySection()
 	l.listeners(c)
+	l.tenants(c)
 	l.filters(c)
 	l.ttls(c)
 	l.checkLoops(c)
+	l.checkTokens(c)
+	l.checkReachable(c)
 	if len(l.errs) > 0 {
 		return nil, l.sorted()
 	}
@@ -53,9 +56,10 @@ type loader struct {
 
 	watch    map[string]bool
 	modules  map[string]*moduleFile // by absolute path
+	secrets  []Position             // lines that are not to be shown
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, filterList, verifyMap, ttlList *value
+	listenerList, tenantList, filterList, verifyMap, ttlList *value
 
 	verify verification
 }
@@ -84,6 +88,11 @@ func (l *loader) rank(source string) {
 }
 
 func (l *loader) sorted() Errors {
+	for _, e := range l.errs {
+		if slices.Contains(l.secrets, Position{File: e.Pos.File, Line: e.Pos.Line}) {
+			e.Excerpt = ""
+		}
+	}
 	slices.SortStableFunc(l.errs, func(a, b *Error) int {
 		return cmp.Or(
 			cmp.Compare(l.ranks[a.Pos.File], l.ranks[b.Pos.File]),

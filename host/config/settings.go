@@ -67,6 +67,13 @@ func allSettings() []setting {
 		{path: "json", standard: "rewrite", set: func(l *loader, c *Config, v *value) {
 			c.JSON = l.word(v, "json", JSONRewrite, JSONStrict)
 		}},
+		{path: "tokens.bearer", standard: "true", set: func(l *loader, c *Config, v *value) {
+			c.Tokens.Bearer = l.boolean(v, "tokens.bearer")
+		}},
+		{path: "tokens.header", set: func(l *loader, c *Config, v *value) { c.Tokens.Header = l.tokenHeader(v) }},
+		{path: "tokens.url", standard: "false", set: func(l *loader, c *Config, v *value) {
+			c.Tokens.URL = l.boolean(v, "tokens.url")
+		}},
 		{path: "limits.body", standard: "16MiB", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Body = l.bytes(v, "limits.body", 1<<10, 1<<30)
 		}},
@@ -126,7 +133,7 @@ func allSettings() []setting {
 
 // What stands at the top level and is no setting: files alone write it, each in
 // one file.
-var lists = []string{"listeners", "filters", "verify"}
+var lists = []string{"listeners", "tenants", "filters", "verify"}
 
 const delimiter = "."
 
@@ -253,13 +260,15 @@ func keysUnder(section string) []string {
 }
 
 // checkSections reports the keys of all files that are not known, sections that
-// are no maps, and lists that are written twice; it keeps the two lists.
+// are no maps, and lists that are written twice; it keeps the lists.
 func (l *loader) checkSections() {
 	for _, f := range l.files {
 		for _, e := range f.root.entries {
 			switch {
 			case e.key == "listeners":
 				l.list(&l.listenerList, e)
+			case e.key == "tenants":
+				l.list(&l.tenantList, e)
 			case e.key == "filters":
 				l.list(&l.filterList, e)
 			case e.key == "verify":

@@ -81,6 +81,9 @@ func Routes() []Route {
 	return append([]Route(nil), table...)
 }
 
+// IsRoot reports whether the path of a route, without its version, begins with this segment.
+func IsRoot(segment string) bool { return index[segment] != nil }
+
 // Operations returns every operation that Classify can answer, in the order of the table, each once; Options and Unknown
 // come last.
 func Operations() []Operation {

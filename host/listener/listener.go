@@ -36,8 +36,13 @@ type Options struct {
 	// must come from. "" asks clients for none.
 	ClientCA string
 
+	// ByToken says that whoever serves the connections turns away requests
+	// without a token that it knows. With TLS, that is as good as ClientCA.
+	ByToken bool
+
 	// Insecure allows a TCP address that other hosts can reach without
-	// ClientCA: any client there may use the Docker API, and is root by it.
+	// ClientCA or ByToken: any client there may use the Docker API, and is root by
+	// it.
 	Insecure bool
 }
 
@@ -62,8 +67,8 @@ type Listener struct {
 // "another process is listening", and what is no socket is left alone. The
 // directory has to be there.
 //
-// A TCP address that other hosts can reach is refused without ClientCA, unless
-// Insecure says so.
+// A TCP address that other hosts can reach is refused without ClientCA, or ByToken
+// with TLS, unless Insecure says so.
 func Listen(ctx context.Context, o Options) (*Listener, error) {
 	l := &Listener{address: o.Address}
 	at, err := address.Parse(o.Address)
@@ -88,7 +93,7 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 }
 
 func (l *Listener) listenTCP(ctx context.Context, at address.Address, o Options) error {
-	if o.ClientCA == "" && !o.Insecure && at.Reachable() {
+	if o.open() && at.Reachable() {
 		return errors.New("other hosts can reach this address, and whoever does is root on this one:" +
 			" ask for client certificates (client_ca), listen on 127.0.0.1, or say insecure: true")
 	}
@@ -108,6 +113,12 @@ func (l *Listener) listenTCP(ctx context.Context, at address.Address, o Options)
 	}
 	l.address = "tcp://" + l.inner.Addr().String()
 	return nil
+}
+
+// open tells whether clients need not prove who they are, and nobody said that
+// this is meant.
+func (o *Options) open() bool {
+	return o.ClientCA == "" && !o.Insecure && (!o.ByToken || o.Cert == "")
 }
 
 // Accept waits for a connection: a *net.UnixConn, a *net.TCPConn, or a
@@ -143,7 +154,7 @@ func (l *Listener) Update(o Options) error {
 		}
 		return nil
 	}
-	if at, err := address.Parse(o.Address); err != nil || o.ClientCA == "" && !o.Insecure && at.Reachable() {
+	if at, err := address.Parse(o.Address); err != nil || o.open() && at.Reachable() {
 		return fmt.Errorf("update %s: other hosts can reach it, so it needs client_ca or insecure: true", l.address)
 	}
 	config, err := tlsConfig(o)

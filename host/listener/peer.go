@@ -2,10 +2,7 @@ package listener
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"net"
 )
@@ -17,18 +14,17 @@ type Peer struct {
 	Address string
 
 	// UID, GID and PID are the process that connected to a unix socket, as the
-	// kernel noted it then. -1 where they are unknown, as on TCP.
+	// kernel noted it then. -1 where they are unknown, as on TCP. PID is 0 where
+	// the process is in another PID namespace than the gateway. It is a number for
+	// logs: the process may have ended and another have its number. Use
+	// OpenProcess for what depends on it.
 	UID, GID, PID int
 
-	// CommonName and Names are of the client's certificate, which was verified
-	// against ClientCA: the subject's common name, and the alternative names
-	// (DNS names, e-mail addresses, IP addresses, URIs). Empty without one.
-	CommonName string
-	Names      []string
+	// TLS says that the connection is encrypted.
+	TLS bool
 
-	// Fingerprint is the SHA-256 of that certificate in lower-case hex, "" without
-	// one.
-	Fingerprint string
+	// Certificate is the client's, verified against ClientCA; nil without one.
+	Certificate *Certificate
 }
 
 // Identify says who is at the other end of a connection of Accept. On TLS it
@@ -42,30 +38,17 @@ func Identify(ctx context.Context, conn net.Conn) (Peer, error) {
 			return peer, err
 		}
 	case *tls.Conn:
+		peer.TLS = true
 		peer.Address = c.RemoteAddr().String()
 		if err := c.HandshakeContext(ctx); err != nil {
 			return peer, fmt.Errorf("TLS handshake with %s: %w", peer.Address, err)
 		}
 		// Certificates that nobody verified say nothing.
 		if state := c.ConnectionState(); len(state.VerifiedChains) > 0 {
-			peer.certificate(state.PeerCertificates[0])
+			peer.Certificate = newCertificate(state.PeerCertificates[0])
 		}
 	default:
 		peer.Address = conn.RemoteAddr().String()
 	}
 	return peer, nil
-}
-
-func (p *Peer) certificate(cert *x509.Certificate) {
-	p.CommonName = cert.Subject.CommonName
-	sum := sha256.Sum256(cert.Raw)
-	p.Fingerprint = hex.EncodeToString(sum[:])
-	p.Names = append(p.Names, cert.DNSNames...)
-	p.Names = append(p.Names, cert.EmailAddresses...)
-	for _, ip := range cert.IPAddresses {
-		p.Names = append(p.Names, ip.String())
-	}
-	for _, uri := range cert.URIs {
-		p.Names = append(p.Names, uri.String())
-	}
 }

@@ -29,6 +29,7 @@ func TestReachableAddressNeedsClientCertificates(t *testing.T) {
 		for _, o := range []listener.Options{
 			{Address: address},
 			{Address: address, Cert: cert, Key: key},
+			{Address: address, ByToken: true},
 		} {
 			_, err := listener.Listen(t.Context(), o)
 			wantError(t, err, "client_ca")
@@ -38,6 +39,7 @@ func TestReachableAddressNeedsClientCertificates(t *testing.T) {
 		{Address: "tcp://127.0.0.1:0"},
 		{Address: "tcp://localhost:0"},
 		{Address: "tcp://:0", Insecure: true},
+		{Address: "tcp://:0", Cert: cert, Key: key, ByToken: true},
 		{Address: "tcp://:0", Cert: cert, Key: key, ClientCA: ca.file},
 	} {
 		l := listen(t, o)
@@ -61,7 +63,7 @@ func TestClientWithoutACertificateIsTurnedAway(t *testing.T) {
 			if err == nil {
 				t.Errorf("got %+v, want the handshake to fail", peer)
 			}
-			if peer.CommonName != "" || peer.Fingerprint != "" {
+			if peer.Certificate != nil {
 				t.Errorf("an identity was taken from a failed handshake: %+v", peer)
 			}
 		})
@@ -76,11 +78,21 @@ func TestPeerOfATLSConnectionIsItsCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if peer.CommonName != "alice" || len(peer.Fingerprint) != 64 || peer.UID != -1 || peer.PID != -1 {
-		t.Errorf("got %+v, want alice and no process", peer)
+	c := peer.Certificate
+	if c == nil || peer.UID != -1 || peer.PID != -1 || !peer.TLS {
+		t.Fatalf("got %+v, want a certificate and no process", peer)
 	}
-	if diff := cmp.Diff([]string{"alice.example", "127.0.0.1"}, peer.Names); diff != "" {
-		t.Errorf("names (-want +got):\n%s", diff)
+	got := *c
+	if got.Fingerprint == (listener.Certificate{}).Fingerprint {
+		t.Error("no fingerprint")
+	}
+	got.Fingerprint = listener.Certificate{}.Fingerprint
+	want := listener.Certificate{
+		Subject: "CN=alice", CommonName: "alice",
+		DNSNames: []string{"alice.example"}, IPAddresses: []string{"127.0.0.1"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -94,7 +106,7 @@ func TestUnverifiedCertificateIsNoIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if peer.CommonName != "" || peer.Names != nil || peer.Fingerprint != "" {
+	if peer.Certificate != nil {
 		t.Errorf("got %+v, want nobody", peer)
 	}
 }
@@ -202,13 +214,16 @@ func newAuthority(t *testing.T, name string) *authority {
 }
 
 // issue writes a certificate and its key.
-func (a *authority) issue(t *testing.T, name string) (cert, key string) {
+func (a *authority) issue(t *testing.T, name string, edit ...func(*x509.Certificate)) (cert, key string) {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
 		DNSNames: []string{name + ".example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	for _, e := range edit {
+		e(template)
 	}
 	der, private := sign(t, template, a.cert, a.key)
 	secret, err := x509.MarshalECPrivateKey(private)
@@ -222,9 +237,9 @@ func (a *authority) issue(t *testing.T, name string) (cert, key string) {
 	return cert, key
 }
 
-func (a *authority) pair(t *testing.T, name string) tls.Certificate {
+func (a *authority) pair(t *testing.T, name string, edit ...func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
-	pair, err := tls.LoadX509KeyPair(a.issue(t, name))
+	pair, err := tls.LoadX509KeyPair(a.issue(t, name, edit...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,11 @@ var readers = map[Kind]func([]byte, *Reference) (belonging, error){
 func readContainer(body []byte, r *Reference) (belonging, error) {
 	var c struct {
 		ID, Name, Image string
-		State           struct{ Running bool }
-		Config          struct {
+		State           struct {
+			Running bool
+			PID     int
+		}
+		Config struct {
 			TTY    bool
 			Labels map[string]string
 		}
@@ -38,7 +41,7 @@ func readContainer(body []byte, r *Reference) (belonging, error) {
 	}
 	err := json.Unmarshal(body, &c)
 	r.ID, r.Name, r.Image = c.ID, strings.TrimPrefix(c.Name, "/"), c.Image
-	r.Labels, r.TTY, r.Running = c.Config.Labels, c.Config.TTY, c.State.Running
+	r.Labels, r.TTY, r.Running, r.PID = c.Config.Labels, c.Config.TTY, c.State.Running, c.State.PID
 	r.HostConfig, r.Mounts = c.HostConfig, c.Mounts
 	return belonging{}, err
 }

@@ -55,6 +55,9 @@ type Reference struct {
 	// Running tells whether a container or an exec runs.
 	Running bool `json:"running,omitempty"`
 
+	// PID is the first process of a container in the engine's PID namespace, 0 when it does not run. Filters are not shown it.
+	PID int `json:"-"`
+
 	// Privileged tells whether an exec was created with extended privileges. A container's rights are in HostConfig.
 	Privileged bool `json:"privileged,omitempty"`
 
