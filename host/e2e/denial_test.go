@@ -17,43 +17,15 @@ func denies(operations string) string {
 `
 }
 
-// startBothGateway is a gateway that listens on a unix socket and, without encryption, on a port of its own.
-func startBothGateway(t testing.TB, upstream, filters string) (unix, tcp string) {
-	t.Helper()
-	g := prepareGateway(t, upstream, filters)
-	text, err := os.ReadFile(g.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	both := strings.Replace(string(text), "listeners:\n", "listeners:\n  - address: tcp://127.0.0.1:0\n", 1)
-	if err := os.WriteFile(g.config, []byte(both), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := g.stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("log of the gateway:\n%s", g.log)
-		}
-	})
-	port := regexp.MustCompile(`tcp://127\.0\.0\.1:\d+`)
-	g.log.await(t, "address=tcp://127.0.0.1:")
-	return g.address, port.FindString(g.log.String())
-}
-
 // deniedBy plays a scenario with each command line through a gateway that denies these operations, on each kind of listener.
-func deniedBy(t *testing.T, operations string, scenario func(d *docker, network string)) {
+func deniedBy(t *testing.T, operations string, scenario func(d *docker, way door)) {
 	t.Helper()
-	unix, tcp := startBothGateway(t, engine(t), denies(operations))
+	_, ways := startWithDoors(t, engine(t), denies(operations))
 	for _, c := range clis(t) {
-		for network, address := range map[string]string{"unix": unix, "tcp": tcp} {
-			t.Run("cli"+c.version+" "+network, func(t *testing.T) {
+		for _, way := range ways {
+			t.Run("cli"+c.version+" "+way.name, func(t *testing.T) {
 				t.Parallel()
-				scenario(newDocker(t, c, address), network)
+				scenario(newDocker(t, c, way.address), way)
 			})
 		}
 	}
@@ -70,7 +42,7 @@ func (r result) wantDenial(d *docker, what string) {
 var denial = regexp.MustCompile(`denied by filter "guard": .+ \(request .+\)`)
 
 func TestADeniedExecShowsTheReasonAndFails(t *testing.T) {
-	deniedBy(t, "ExecStart", func(d *docker, _ string) {
+	deniedBy(t, "ExecStart", func(d *docker, _ door) {
 		c := d.sleeper()
 		d.run("exec", c, "touch", "/done").wantDenial(d, "exec")
 		d.feed(strings.NewReader("input"), "exec", "-i", c, "touch", "/done").wantDenial(d, "exec -i")
@@ -85,7 +57,7 @@ func TestADeniedExecShowsTheReasonAndFails(t *testing.T) {
 }
 
 func TestADeniedAttachShowsTheReasonAndFails(t *testing.T) {
-	deniedBy(t, "ContainerAttach", func(d *docker, network string) {
+	deniedBy(t, "ContainerAttach", func(d *docker, way door) {
 		d.run("attach", "--no-stdin", d.sleeper()).wantDenial(d, "attach")
 		// The command line attaches before it starts, and starts whatever it read: the start is a request of its own.
 		d.run("run", "--rm", "--name", d.name+"-run", "--network", "none", image, "true").wantDenial(d, "run")
@@ -96,7 +68,7 @@ func TestADeniedAttachShowsTheReasonAndFails(t *testing.T) {
 			"run -it":              {"run", "-it", "--rm", "--name", d.name + "-run-it", "--network", "none", image, "sleep", "600"},
 		} {
 			r := d.terminal(args...).end()
-			if network == "tcp" {
+			if way.name == "tls" {
 				r.wantDenial(d, what)
 			} else if r.code == 0 || !strings.Contains(r.stdout, "unable to upgrade to tcp, received 403") {
 				// Over a unix socket no stream for a terminal can be made to fail: see RATIONALE.md.
@@ -108,7 +80,7 @@ func TestADeniedAttachShowsTheReasonAndFails(t *testing.T) {
 
 // A denial answers before the upload is through; the client must still get to read it.
 func TestTheDenialOfALargeUploadShowsItsMessage(t *testing.T) {
-	deniedBy(t, "ImageLoad, ImageBuild, PutContainerArchive, ImageCreate", func(d *docker, _ string) {
+	deniedBy(t, "ImageLoad, ImageBuild, PutContainerArchive, ImageCreate", func(d *docker, _ door) {
 		large := filepath.Join(d.dir, "large")
 		if err := os.WriteFile(large, nil, 0o600); err != nil {
 			d.Fatal(err)
@@ -133,5 +105,24 @@ func TestTheDenialOfALargeUploadShowsItsMessage(t *testing.T) {
 			d.run("cp", large, d.name+":/large").wantDenial(d, "cp")
 			d.run("import", large).wantDenial(d, "import")
 		}
+	})
+}
+
+// What comes to nothing before anything is created: each says why, each time.
+func TestADeniedCreateExecOrPullShowsItsMessage(t *testing.T) {
+	deniedBy(t, "ContainerCreate, ContainerExec, ImageCreate, ImagePush, NetworkCreate, VolumeCreate, ContainerDelete", func(d *docker, _ door) {
+		direct := newDocker(d, d.cli, engine(d))
+		c := direct.sleeper()
+		for range 10 {
+			d.run("run", "--rm", "--name", d.name, "--network", "none", image, "true").wantDenial(d, "run")
+			d.run("create", "--name", d.name, "--network", "none", image, "true").wantDenial(d, "create")
+			d.run("exec", c, "true").wantDenial(d, "exec")
+			d.run("pull", "127.0.0.1:9/none:1").wantDenial(d, "pull")
+			d.run("push", image).wantDenial(d, "push")
+			d.run("network", "create", d.name).wantDenial(d, "network create")
+			d.run("volume", "create", d.name).wantDenial(d, "volume create")
+			d.run("rm", "-f", c).wantDenial(d, "rm")
+		}
+		direct.run("inspect", "--format", "{{.State.Running}}", c).want(d, "true\n", 0)
 	})
 }

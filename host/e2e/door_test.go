@@ -98,6 +98,20 @@ func settings(t testing.TB, address string) []string {
 	return env
 }
 
+// startWithDoors is a gateway for one test that listens on a unix socket and on TCP with TLS.
+func startWithDoors(t testing.TB, upstream, filters string) (g *gateway, ways []door) {
+	t.Helper()
+	g = prepareGateway(t, upstream, filters)
+	g.listeners = certificates(t).listener()
+	g.configure(t, upstream, filters)
+	g.run(t)
+	address, err := g.awaitAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, []door{{"unix", g.address}, {"tls", address}}
+}
+
 // startShared runs both shared gateways. They live until TestMain ends.
 func startShared(binary, upstream string) (unix, overTLS *gateway, err error) {
 	dir := filepath.Join(scratch, "quickstart")

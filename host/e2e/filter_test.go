@@ -6,18 +6,21 @@ import (
 	"testing"
 )
 
-// gatedBy plays a scenario with each command line through a gateway with these filters.
+// gatedBy plays a scenario with each command line through a gateway with these filters, on each kind of listener.
 func gatedBy(t *testing.T, filters string, scenario func(d, direct *docker)) {
 	t.Helper()
 	upstream := engine(t)
-	g := startGateway(t, upstream, filters)
+	_, ways := startWithDoors(t, upstream, filters)
 	for _, c := range clis(t) {
-		t.Run("cli"+c.version, func(t *testing.T) {
-			d := newDocker(t, c, g.address)
-			direct := *d // the same names on the engine's own socket, to see what has become of them
-			direct.address = upstream
-			scenario(d, &direct)
-		})
+		for _, way := range ways {
+			t.Run("cli"+c.version+" "+way.name, func(t *testing.T) {
+				t.Parallel()
+				d := newDocker(t, c, way.address)
+				direct := *d // the same names on the engine's own socket, to see what has become of them
+				direct.address = upstream
+				scenario(d, &direct)
+			})
+		}
 	}
 }
 

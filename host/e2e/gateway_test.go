@@ -22,15 +22,16 @@ import (
 
 // A gateway is a started sluice.
 type gateway struct {
-	binary  string
-	args    []string
-	config  string // path of its configuration
-	socket  string // path of its unix socket, if it has one
-	address string // where clients find it; "" for one on TCP that has not said yet which port it got
-	process *exec.Cmd
-	log     *logBuffer
-	exited  chan error
-	stopped bool
+	binary    string
+	args      []string
+	config    string // path of its configuration
+	socket    string // path of its unix socket, if it has one
+	address   string // where clients find it; "" for one on TCP that has not said yet which port it got
+	listeners string // YAML of more listeners
+	process   *exec.Cmd
+	log       *logBuffer
+	exited    chan error
+	stopped   bool
 }
 
 var gateways atomic.Int64
@@ -65,7 +66,7 @@ func newGateway(binary, dir string) *gateway {
 // configure writes the gateway's configuration; a running gateway takes it up by itself or on SIGHUP.
 func (g *gateway) configure(t testing.TB, upstream, filters string) {
 	t.Helper()
-	text := fmt.Sprintf("upstream: %s\nlisteners:\n  - address: %s\n", upstream, g.address)
+	text := fmt.Sprintf("upstream: %s\nlisteners:\n  - address: %s\n%s", upstream, g.address, g.listeners)
 	if strings.TrimSpace(filters) != "" {
 		text += "filters:" + expandModules(t, filters)
 	}
@@ -160,6 +161,13 @@ func (g *gateway) stop() error {
 func startGateway(t testing.TB, upstream, filters string) *gateway {
 	t.Helper()
 	g := prepareGateway(t, upstream, filters)
+	g.run(t)
+	return g
+}
+
+// run starts the gateway for as long as the test takes, and fails it if the gateway does not end well.
+func (g *gateway) run(t testing.TB) {
+	t.Helper()
 	if err := g.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +179,6 @@ func startGateway(t testing.TB, upstream, filters string) *gateway {
 			t.Logf("log of the gateway:\n%s", g.log)
 		}
 	})
-	return g
 }
 
 var shared struct {
