@@ -1,10 +1,12 @@
 package chain
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -47,7 +49,30 @@ func responseCode(s *Stream) ([]byte, bool) {
 	return []byte{byte(code), byte(code >> 8), 0, 0, 0, 0, 0, 0}, true
 }
 
+// references is docker.references: the objects that the request names, as JSON.
+// Those in its body are among them in the body's own stage.
+func (f *filterStream) references() ([]byte, abi.Status) {
+	s := f.stream
+	var body []byte
+	if f.stage == plugin.RequestBody && s.plan == dockerapi.BodyCanonical {
+		body = f.bodies[0].buffer.Bytes
+	}
+	found, err := dockerapi.References(&s.call, body)
+	if err != nil {
+		return nil, abi.StatusInternalFailure // and not NOT_FOUND, which might be taken for none
+	}
+	if found == nil {
+		found = []dockerapi.Reference{}
+	}
+	text, err := json.Marshal(found)
+	if err != nil {
+		return nil, abi.StatusInternalFailure
+	}
+	return text, abi.StatusOK
+}
+
 const (
+	referencesPath       = "docker\x00references"
 	requestHeaderPrefix  = "request\x00headers\x00"
 	responseHeaderPrefix = "response\x00headers\x00"
 
@@ -75,6 +100,9 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 	s := f.stream
 	if get, ok := attributes[path]; ok {
 		return found(get(s))
+	}
+	if path == referencesPath {
+		return f.references()
 	}
 	if name, ok := strings.CutPrefix(path, requestHeaderPrefix); ok {
 		return header(&s.request.fields, name)

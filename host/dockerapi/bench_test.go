@@ -24,3 +24,14 @@ func BenchmarkClassify(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkReferences(b *testing.B) {
+	call := classify(b, create)
+	body := recorded(b, "create-28.2.json")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dockerapi.References(call, body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -11,6 +11,9 @@
 // none of it. The canonical body has every key in the API's spelling (schema_gen.go, generated from the engines' own types by
 // .ci/schema) and no key twice, so that all readers agree. JSON in the query gets the same form from Classify.
 //
+// [References] lists the objects that a request names, in its path, its query and its body, for filters that ask whose they are. The
+// table behind it (naming.go) is compared with every place where an engine reads text.
+//
 // The table of routes (table.go) is checked by a test against the operations of Docker's own API description, versions
 // 1.24 to 1.56, and carries the routes which that description does not mention (/grpc, /build/cancel, checkpoints, debug).
 //

@@ -7,7 +7,7 @@ package dockerapi
 // canonicalFilters rewrites filters, which is a canonical JSON object. What fits neither form is left for the engine to
 // refuse. changed tells whether that made a difference.
 func canonicalFilters(in []byte, maxKeys int) (out []byte, changed bool, f *fault) {
-	r := filtersReader{in: in, maxKeys: maxKeys}
+	r := filtersReader{cursor: cursor{in: in}, maxKeys: maxKeys}
 	if !r.read() {
 		return in, false, r.fault
 	}
@@ -19,8 +19,7 @@ func canonicalFilters(in []byte, maxKeys int) (out []byte, changed bool, f *faul
 
 // filtersReader walks over an object of objects or arrays. What it reads has been found well-formed before.
 type filtersReader struct {
-	in      []byte
-	pos     int
+	cursor
 	maxKeys int
 	out     []byte // the rewritten object up to in[copied]
 	copied  int
@@ -32,16 +31,13 @@ type filtersReader struct {
 
 // read returns false where the object fits neither form, or has too many keys.
 func (r *filtersReader) read() bool {
-	r.skip()
+	r.skipSpace()
 	if r.peek() != '{' {
 		return false
 	}
 	r.pos++
 	for r.more('}') {
-		r.text()
-		r.skip()
-		r.pos++ // the colon
-		r.skip()
+		r.key()
 		c := r.peek()
 		if c == 'n' {
 			r.pos += len("null")
@@ -77,7 +73,7 @@ func (r *filtersReader) list() bool {
 		var value []byte
 		switch r.peek() {
 		case '"':
-			value = appendText(nil, r.text())
+			value = appendText(nil, r.string())
 		case 'n': // null is "" in an array of strings
 			r.pos += len("null")
 		default:
@@ -105,10 +101,7 @@ func (r *filtersReader) list() bool {
 func (r *filtersReader) object() bool {
 	r.pos++
 	for r.more('}') {
-		r.text()
-		r.skip()
-		r.pos++
-		r.skip()
+		r.key()
 		switch r.peek() {
 		case 't':
 			r.pos += len("true")
@@ -126,33 +119,3 @@ func (r *filtersReader) object() bool {
 	}
 	return true
 }
-
-// more goes to the next member or element, and behind the end where there is none.
-func (r *filtersReader) more(end byte) bool {
-	r.skip()
-	switch r.peek() {
-	case end:
-		r.pos++
-		return false
-	case ',':
-		r.pos++
-		r.skip()
-	}
-	return true
-}
-
-// text goes behind a string and returns what stands between its quotes.
-func (r *filtersReader) text() []byte {
-	start := r.pos + 1
-	end, _, _ := scanText(r.in, start)
-	r.pos = end + 1
-	return r.in[start:end]
-}
-
-func (r *filtersReader) skip() {
-	for r.pos < len(r.in) && (r.in[r.pos] == ' ' || r.in[r.pos] == '\t' || r.in[r.pos] == '\n' || r.in[r.pos] == '\r') {
-		r.pos++
-	}
-}
-
-func (r *filtersReader) peek() byte { return r.in[r.pos] }

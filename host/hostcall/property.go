@@ -9,6 +9,10 @@ import (
 // MaxPropertyBytes is the longest value that a guest can give a property.
 const MaxPropertyBytes = 64 << 10
 
+// referencesUnits is what each byte of a body costs that is searched for the
+// objects that it names.
+const referencesUnits = 8
+
 var properties = []function{
 	{name: abi.ImportGetProperty, args: "bo", body: getProperty, charges: true},
 	{name: abi.ImportSetProperty, args: "bb", body: setProperty, charges: true},
@@ -37,10 +41,16 @@ func getProperty(c call) abi.Status {
 }
 
 // searched is what looking for a property costs that is, or lies in, a header
-// map.
+// map, or is read out of the request's body.
 func searched(context Context, path []byte) int64 {
 	of := abi.MapTypeHTTPRequestHeaders
 	switch {
+	case string(path) == "docker\x00references":
+		body, status := context.Buffer(abi.BufferTypeHTTPRequestBody, false)
+		if status != abi.StatusOK {
+			return 0
+		}
+		return int64(len(body.Bytes)) * referencesUnits
 	case bytes.HasPrefix(path, []byte("request\x00headers")):
 	case bytes.HasPrefix(path, []byte("response\x00headers")):
 		of = abi.MapTypeHTTPResponseHeaders

@@ -22,6 +22,8 @@ type Type struct {
 	Fields []Field `json:"fields,omitempty"`
 	// Elem is what a map or a list holds.
 	Elem *Type `json:"elem,omitempty"`
+	// Text tells that a scalar is a JSON string.
+	Text bool `json:"text,omitempty"`
 }
 
 // Field is one key of a struct.
@@ -62,11 +64,11 @@ func typeOf(t reflect.Type, path string, depth int) *Type {
 	case pointer.Implements(jsonUnmarshaler):
 		// The only one that engines have in request bodies accepts a string for a list of one.
 		if t.Name() == "StrSlice" {
-			return &Type{Kind: "list", Elem: &Type{Kind: "scalar"}}
+			return &Type{Kind: "list", Elem: &Type{Kind: "scalar", Text: true}}
 		}
 		fail("%s: %v decodes itself, in a way that is not known here", path, t)
 	case pointer.Implements(textUnmarshaler):
-		return &Type{Kind: "scalar"}
+		return &Type{Kind: "scalar", Text: true}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -92,7 +94,7 @@ func typeOf(t reflect.Type, path string, depth int) *Type {
 	case reflect.Interface:
 		fail("%s: an interface takes any JSON", path)
 	}
-	return &Type{Kind: "scalar"}
+	return &Type{Kind: "scalar", Text: t.Kind() == reflect.String}
 }
 
 // fieldsOf lists the keys of a struct as encoding/json does: embedded structs are part of it, the less deep of two fields
