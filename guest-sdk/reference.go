@@ -56,12 +56,19 @@ func (r *Request) ResolveResource() *Reference {
 
 // Pin is ResolveResource, and makes the request name the resource by its full id. Whoever renames things, or removes them and
 // creates others of their name, after the filter has looked, then changes nothing for this request. [Reference.Pinned] tells
-// whether that could be done. It must be called from the request's functions.
+// whether that could be done. What is not there denies with status 404, in the engine's words: the engine would say the same,
+// or find what somebody creates in this moment. Where the path names no resource (lists, creations, operations that are
+// [Unknown]) nothing exists and nothing is denied: these need rules of their own. Pin must be called from the request's
+// functions.
 func (r *Request) Pin() *Reference {
 	if r.ResourceID() == "" {
 		return r.s.nothing()
 	}
-	return r.s.resolve("pin the request's resource", "sluice.pin", nil)
+	ref := r.s.resolve("pin the request's resource", "sluice.pin", nil)
+	if ref.failure == nil && !ref.Exists() {
+		r.s.refuseWith(404, errors.New(ref.Problem()))
+	}
+	return ref
 }
 
 // CallHost calls a function that the program around the gateway offers to filters (host.Options.Functions). A function that is

@@ -25,9 +25,10 @@ type stream struct {
 	// stages as well; they have nothing to say about it, and must not deny it again.
 	denied bool
 
-	// err is the first thing that went wrong in this stage; badInput tells that it is the client's fault.
+	// err is the first thing that went wrong in this stage; badInput is the status to say so with on the request's way where
+	// it is the client's fault, 0 where it is not.
 	err      error
-	badInput bool
+	badInput int
 
 	// documents are what this stream's references were read from: what a filter asked of them and was refused denies.
 	documents []*dockerjson.Document
@@ -48,9 +49,11 @@ func (s *stream) fail(what string, err error) {
 	}
 }
 
-func (s *stream) refuse(err error) {
+func (s *stream) refuse(err error) { s.refuseWith(400, err) }
+
+func (s *stream) refuseWith(status int, err error) {
 	if s.err == nil {
-		s.err, s.badInput = err, true
+		s.err, s.badInput = err, status
 	}
 }
 
@@ -115,7 +118,7 @@ func (s *stream) conclude(v Verdict, failed int) types.Action {
 		}
 	}
 	v = s.settle(v, failed)
-	s.err, s.badInput = nil, false
+	s.err, s.badInput = nil, 0
 	if v.outcome == allow {
 		return types.ActionContinue
 	}

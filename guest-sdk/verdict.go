@@ -49,8 +49,8 @@ func (s *stream) settle(v Verdict, failed int) Verdict {
 		return v
 	case v.outcome == deny: // Fail
 		return DenyWith(failed, v.reason)
-	case s.err != nil && s.badInput && failed == 500:
-		return DenyWith(400, s.err.Error())
+	case s.err != nil && s.badInput != 0 && failed == 500:
+		return DenyWith(s.badInput, s.err.Error())
 	case s.err != nil:
 		return DenyWith(failed, s.err.Error())
 	case v.outcome == allow:

@@ -33,5 +33,6 @@
 //
 // resolves the resource in the request's path and puts its id in the place of the name, so that the engine acts upon what was
 // judged, whoever renames what meanwhile. The id is optional: with another than the one that the reference has, it answers
-// BAD_ARGUMENT. The result is sluice.resolve's with "pinned": true, or false where the path is as it was; see [Pinnable].
+// BAD_ARGUMENT. The result is sluice.resolve's with "pinned": true, or false where the path is as it was; see [Pinnable]. What is
+// not found is not pinned: a filter that lets the request go on lets the engine act upon what is created in this moment.
 package reference

@@ -74,7 +74,10 @@ func TestReferences(t *testing.T) {
 				Want: filtertest.Want{Path: "/v1.41/containers/" + id + "/logs?tail=1"},
 			},
 			{Name: "an image is not removed by its id", Config: `{"do":"pin"}`, Request: filtertest.Request{Method: "DELETE", Path: "/v1.41/images/busybox:1"}, References: things, Want: denied("not pinned: sha256:")},
-			{Name: "what is not there is not pinned", Config: `{"do":"pin"}`, Request: start},
+			{
+				Name: "what is not there is not pinned", Config: `{"do":"pin"}`, Request: start,
+				Want: filtertest.Want{Denied: "No such container: web", Status: 404},
+			},
 			{
 				Name: "a link", Config: `{"do":"pin"}`, Request: filtertest.Request{Method: "DELETE", Path: "/v1.41/containers/allowed/al?link=1"}, References: things,
 				Want: filtertest.Want{Denied: "removes a link", Status: 400},
