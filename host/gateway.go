@@ -55,8 +55,9 @@ type Gateway struct {
 	listeners []*listener.Listener
 	conns     map[*client]struct{}
 	closing   bool
-	slots     chan struct{} // one for each connection that may be open
 
+	slots    *slots // one for each connection that may be open
+	followed followed
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
 	streams  atomic.Int64
@@ -93,7 +94,8 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 		store:     shared,
 		engine:    engine,
 		conns:     make(map[*client]struct{}),
-		slots:     make(chan struct{}, options.Config.Limits.Connections),
+		slots:     newSlots(options.Config.Limits.Connections),
+		followed:  followed{changed: make(chan struct{}, 1)},
 	}
 	g.ids.init()
 	g.life, g.kill = context.WithCancelCause(context.Background())
@@ -202,9 +204,7 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 		}
 		// Beyond limits.connections a client waits here, and the others in the
 		// system's queue.
-		select {
-		case g.slots <- struct{}{}:
-		case <-g.life.Done():
+		if !g.slots.take(g.life.Done()) {
 			conn.Close()
 			return
 		}
@@ -212,7 +212,7 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 		g.mu.Lock()
 		if g.closing {
 			g.mu.Unlock()
-			<-g.slots
+			g.slots.give()
 			conn.Close()
 			return
 		}
@@ -225,7 +225,7 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 				g.mu.Lock()
 				delete(g.conns, c)
 				g.mu.Unlock()
-				<-g.slots
+				g.slots.give()
 			}()
 			c.serve()
 		}()
@@ -260,10 +260,13 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		return errors.New("the gateway is shut down")
 	}
 	cfg, err := g.load()
+	old := g.current.Load()
+	// The watcher has to know what this was made from even if nothing comes of
+	// it: what is wrong may be mended in a file that only this configuration names.
+	defer g.follow(cfg, err)
 	if err != nil {
 		return err
 	}
-	old := g.current.Load()
 	if cfg.Digest() == old.config.Digest() {
 		return ErrUnchanged
 	}
@@ -300,6 +303,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	next.number = old.number + 1
 	g.store.Configure(storeLimits(cfg))
 	g.current.Store(next)
+	g.slots.resize(cfg.Limits.Connections)
 	if g.active {
 		old.quiesce()
 		next.activate()
@@ -392,6 +396,9 @@ func (g *Gateway) cut() {
 		c.abort()
 	}
 }
+
+// Config is the configuration that new streams are served by.
+func (g *Gateway) Config() *config.Config { return g.current.Load().config }
 
 // Stats is a snapshot of what a gateway holds.
 type Stats struct {

@@ -3,11 +3,14 @@ package host
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -15,24 +18,51 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 )
 
+// followed is what the watcher watches: the files of the configuration that is
+// served, and those of one that was tried since and is not.
+type followed struct {
+	mu      sync.Mutex
+	files   []string
+	changed chan struct{}
+}
+
+// follow notes, after an attempt to reload, which files matter now. cfg is nil
+// where it could not be read, for the reason of err.
+func (g *Gateway) follow(cfg *config.Config, err error) {
+	files := append([]string(nil), g.current.Load().config.Watch...)
+	var failure *config.Failure
+	switch {
+	case cfg != nil:
+		files = append(files, cfg.Watch...)
+	case errors.As(err, &failure):
+		files = append(files, failure.Watch...)
+	}
+	g.followed.mu.Lock()
+	g.followed.files = files
+	g.followed.mu.Unlock()
+	select {
+	case g.followed.changed <- struct{}{}:
+	default:
+	}
+}
+
 // watch reloads when a file of the configuration changes, until stop is
 // called. Directories are watched and not files, because editors, Kubernetes
 // and `mv` replace files; and every file is compared now and then, because
-// network and overlay file systems keep their changes to themselves.
+// network and overlay file systems keep their changes to themselves. What
+// reload.* says is taken up with each reload.
 func (g *Gateway) watch() (stop func()) {
-	settings := g.current.Load().config.Reload
-	if g.load == nil || !settings.Watch {
+	if g.load == nil {
 		return func() {}
 	}
-	w := &watcher{gateway: g, settings: settings, watched: map[string]bool{}}
+	w := &watcher{gateway: g}
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		g.log.Warn("cannot watch the configuration's files; they are only compared every now and then",
-			slog.Any("error", err), slog.Duration("poll", settings.Poll))
+		g.log.Warn("cannot watch the configuration's files; they are only compared every now and then (reload.poll)", slog.Any("error", err))
 	} else {
 		w.notify = notify
 	}
-	w.follow(g.current.Load().config)
+	g.follow(g.current.Load().config, nil)
 	ctx, cancel := context.WithCancel(g.life)
 	ended := make(chan struct{})
 	go func() {
@@ -52,9 +82,9 @@ type watcher struct {
 	gateway  *Gateway
 	settings config.Reload
 	notify   *fsnotify.Watcher // nil where the system has none
-	files    map[string]bool   // what the configuration was made from
-	watched  map[string]bool   // directories that notify watches
+	files    map[string]bool   // that matter
 	seen     map[string]stamp  // for polling
+	problem  string            // what the last reload said
 }
 
 // stamp tells two states of a file apart without reading it.
@@ -70,33 +100,51 @@ func (w *watcher) run(ctx context.Context) {
 	if w.notify != nil {
 		events, failures = w.notify.Events, w.notify.Errors
 	}
-	var polls <-chan time.Time
-	if w.settings.Poll > 0 {
-		ticker := time.NewTicker(w.settings.Poll)
-		defer ticker.Stop()
-		polls = ticker.C
-	}
-	// Once at the beginning: a file may have changed after it was read and before
-	// it was watched.
-	quiet := time.NewTimer(w.settings.Debounce)
+	poll := time.NewTicker(time.Hour)
+	poll.Stop()
+	defer poll.Stop()
+	quiet := time.NewTimer(time.Hour)
+	quiet.Stop()
 	defer quiet.Stop()
+	again := false // the next reload is only to make sure
+	changed := func() {
+		again = false
+		quiet.Reset(w.settings.Debounce)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.gateway.followed.changed:
+			settings := w.gateway.current.Load().config.Reload
+			if settings.Watch && settings.Poll > 0 && (!w.settings.Watch || settings.Poll != w.settings.Poll) {
+				poll.Reset(settings.Poll)
+			} else if !settings.Watch || settings.Poll == 0 {
+				poll.Stop()
+			}
+			w.settings = settings
+			// Once more for what is new: a file may have changed after it was read and
+			// before it was watched.
+			if w.follow() && settings.Watch {
+				again = true
+				quiet.Reset(settings.Debounce)
+			}
 		case event := <-events:
 			if w.concerns(event.Name) {
-				quiet.Reset(w.settings.Debounce)
+				changed()
 			}
 		case err := <-failures:
 			w.gateway.log.Warn("watching the configuration's files", slog.Any("error", err))
-			quiet.Reset(w.settings.Debounce) // events may have been lost
-		case <-polls:
+			changed() // events may have been lost
+		case <-poll.C:
 			if !maps.Equal(w.seen, w.stamps()) {
-				quiet.Reset(w.settings.Debounce)
+				changed()
 			}
 		case <-quiet.C:
-			w.reload(ctx)
+			if w.settings.Watch {
+				w.reload(ctx, again)
+				again = false
+			}
 		}
 	}
 }
@@ -108,48 +156,73 @@ func (w *watcher) concerns(path string) bool {
 	return w.files[path] || w.files[filepath.Dir(path)] || strings.HasPrefix(filepath.Base(path), "..")
 }
 
-func (w *watcher) reload(ctx context.Context) {
+// reload reads the configuration. One that is only looked at to make sure, and
+// has the problem that it had, need not be reported twice.
+func (w *watcher) reload(ctx context.Context, again bool) {
+	w.seen = w.stamps() // tried: not again before the next change
 	err := w.gateway.Reload(ctx)
-	switch {
-	case err == nil:
-		w.follow(w.gateway.current.Load().config)
+	if err == nil || errors.Is(err, ErrUnchanged) || ctx.Err() != nil {
+		w.problem = ""
 		return
-	case !errors.Is(err, ErrUnchanged) && ctx.Err() == nil:
+	}
+	if problem := err.Error(); !again || problem != w.problem {
+		w.problem = problem
 		w.gateway.log.Error("the configuration was not reloaded; what was served before is served on", slog.Any("error", err))
 	}
-	w.seen = w.stamps() // tried: not again before the next change
 }
 
-// follow makes the files of cfg the ones that are watched.
-func (w *watcher) follow(cfg *config.Config) {
-	w.files = make(map[string]bool, len(cfg.Watch))
+// follow makes the files that matter now the ones that are watched. It returns
+// whether there are any that were not before.
+func (w *watcher) follow() (fresh bool) {
+	w.gateway.followed.mu.Lock()
+	list := w.gateway.followed.files
+	w.gateway.followed.mu.Unlock()
+	if !w.settings.Watch {
+		list = nil
+	}
+	files := make(map[string]bool, len(list))
 	dirs := make(map[string]bool)
-	for _, path := range cfg.Watch {
-		w.files[path] = true
+	for _, path := range list {
+		files[path] = true
+		fresh = fresh || !w.files[path]
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			dirs[path] = true
 		}
 		dirs[filepath.Dir(path)] = true
 	}
+	w.files = files
+	w.watch(dirs)
+	// What was there before keeps its stamp: it may have changed since it was read.
+	before := w.seen
 	w.seen = w.stamps()
+	for path := range w.seen {
+		if old, ok := before[path]; ok {
+			w.seen[path] = old
+		}
+	}
+	return fresh
+}
+
+// watch makes the directories the ones that the system tells about.
+func (w *watcher) watch(dirs map[string]bool) {
 	if w.notify == nil {
 		return
 	}
-	for dir := range w.watched {
+	// Of a directory that was removed the system forgets what it was to tell.
+	watched := w.notify.WatchList()
+	for _, dir := range watched {
 		if !dirs[dir] {
 			_ = w.notify.Remove(dir) // it may be gone
-			delete(w.watched, dir)
 		}
 	}
 	for dir := range dirs {
-		if w.watched[dir] {
+		if slices.Contains(watched, dir) {
 			continue
 		}
-		if err := w.notify.Add(dir); err != nil {
+		// One that is missing is in the configuration's problems already.
+		if err := w.notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.gateway.log.Warn("cannot watch a directory of the configuration", slog.String("path", dir), slog.Any("error", err))
-			continue
 		}
-		w.watched[dir] = true
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -97,8 +98,9 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 				reload(ctx, gateway, log)
 				continue
 			}
-			log.Info("stopping; another signal cuts what still runs", slog.String("signal", s.String()), slog.Duration("drain", cfg.Reload.Drain))
-			return c.stop(ctx, gateway, cfg, log, signals, served)
+			drain := gateway.Config().Reload.Drain
+			log.Info("stopping; another signal cuts what still runs", slog.String("signal", s.String()), slog.Duration("drain", drain))
+			return c.stop(ctx, gateway, drain, log, signals, served)
 		}
 	}
 }
@@ -119,8 +121,8 @@ var errCut = errors.New("stopped before all streams had ended")
 
 // stop lets the streams end: for the drain time at most, or until the next
 // signal.
-func (c *command) stop(ctx context.Context, gateway *host.Gateway, cfg *config.Config, log *slog.Logger, signals <-chan os.Signal, served <-chan error) error {
-	drain, cut := context.WithTimeout(ctx, cfg.Reload.Drain)
+func (c *command) stop(ctx context.Context, gateway *host.Gateway, drainTime time.Duration, log *slog.Logger, signals <-chan os.Signal, served <-chan error) error {
+	drain, cut := context.WithTimeout(ctx, drainTime)
 	defer cut()
 	stopped := make(chan error, 1)
 	go func() { stopped <- gateway.Shutdown(drain) }()

@@ -8,7 +8,7 @@
 // files can replace the chain, and no second file can replace it in silence.
 //
 // Reading is strict. A Config either is complete and was checked, or Load
-// returns Errors: every problem found in all sources, each with its file, line
+// returns a *Failure: every problem found in all sources, each with its file, line
 // and column, sorted by place.
 package config
 

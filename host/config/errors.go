@@ -59,9 +59,24 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Failure is the error of Load.
+type Failure struct {
+	// Problems is everything that is wrong.
+	Problems Errors
+
+	// Watch is as Config.Watch: a change in one of these files may mend it.
+	Watch []string
+}
+
+// Error returns one line for each problem.
+func (f *Failure) Error() string { return f.Problems.Error() }
+
+// Unwrap returns the problems, for errors.As.
+func (f *Failure) Unwrap() error { return f.Problems }
+
 // Errors is every problem of a configuration, sorted by place: files in the
 // order in which they were read, then environment variables and flags. It is
-// what Load returns, never empty.
+// never empty.
 type Errors []*Error
 
 // Error returns one line for each problem.

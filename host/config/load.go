@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Load reads, merges and checks a configuration. A non-nil error is Errors with
-// everything that is wrong; there is no Config then. Load reads modules and TLS
+// Load reads, merges and checks a configuration. A non-nil error is a *Failure
+// with everything that is wrong; there is no Config then. Load reads modules and TLS
 // files but changes nothing and opens no socket.
 func Load(opts Options) (*Config, error) {
 	l := &loader{
@@ -38,7 +38,7 @@ func Load(opts Options) (*Config, error) {
 	l.checkTokens(c)
 	l.checkReachable(c)
 	if len(l.errs) > 0 {
-		return nil, l.sorted()
+		return nil, &Failure{Problems: l.sorted(), Watch: keysOf(l.watch)}
 	}
 	c.Watch = keysOf(l.watch)
 	c.digest = l.digest(c)
