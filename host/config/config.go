@@ -37,6 +37,10 @@ type Config struct {
 	// Tokens says where a request may carry a token.
 	Tokens Tokens
 
+	// Upstreams are the services that filters may call. The Docker Engine is among
+	// them, as DockerUpstream, where a filter may call it or an entry says so.
+	Upstreams []Upstream
+
 	// Filters is the chain in its order: those of the filters list, then those
 	// of FiltersDir by number. Empty means that everything passes.
 	Filters []Filter
@@ -181,6 +185,9 @@ type Filter struct {
 	// asked for one and has none.
 	Signed *Signed `json:",omitempty"`
 
+	// Callouts names the Upstreams that the filter may call. Empty means none.
+	Callouts []string
+
 	// Pos is where the filter is written; for one out of filters_dir its file.
 	Pos Position
 
@@ -235,6 +242,13 @@ type Limits struct {
 	// together, to say what the names in it refer to; a filter that is told
 	// nothing denies. Default 5 s.
 	Resolve time.Duration
+
+	// Callouts is how many calls to upstreams one filter may have under way at a
+	// time, in all its instances. Default 64.
+	Callouts int
+
+	// StreamCallouts is how many of them one stream may have. Default 16.
+	StreamCallouts int
 
 	// Connections is how many client connections may be open at a time, on all
 	// listeners together. Default 4096.

@@ -32,6 +32,10 @@ func (l *loader) digest(c *Config) string {
 			t.Rules[j].Pos = Position{}
 		}
 	}
+	said.Upstreams = append([]Upstream(nil), c.Upstreams...)
+	for i := range said.Upstreams {
+		said.Upstreams[i].Pos = Position{}
+	}
 	for _, f := range c.Filters {
 		hashed := filter{Filter: f, Code: l.modules[f.Module].digest}
 		hashed.Pos = Position{}

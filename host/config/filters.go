@@ -89,6 +89,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },
+		"callouts":     func(v *value) { f.Callouts = l.callouts(v) },
 		"stages": func(v *value) {
 			names := StageNames()
 			given := l.words(v, "stages", func(v *value, name string) {

@@ -32,7 +32,9 @@ func Load(opts Options) (*Config, error) {
 	l.verifySection()
 	l.listeners(c)
 	l.tenants(c)
+	l.upstreams(c)
 	l.filters(c)
+	addDocker(c)
 	l.ttls(c)
 	l.checkLoops(c)
 	l.checkTokens(c)
@@ -59,7 +61,7 @@ type loader struct {
 	secrets  []Position             // lines that are not to be shown
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, tenantList, filterList, verifyMap, ttlList *value
+	listenerList, tenantList, upstreamList, filterList, verifyMap, ttlList *value
 
 	verify verification
 }

@@ -100,6 +100,12 @@ func allSettings() []setting {
 		{path: "limits.resolve", standard: "5s", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Resolve = l.duration(v, "limits.resolve", time.Millisecond, time.Minute)
 		}},
+		{path: "limits.callouts", standard: "64", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Callouts = l.integer(v, "limits.callouts", 1, 1<<16)
+		}},
+		{path: "limits.stream_callouts", standard: "16", set: func(l *loader, c *Config, v *value) {
+			c.Limits.StreamCallouts = l.integer(v, "limits.stream_callouts", 1, 1<<16)
+		}},
 		{path: "limits.connections", standard: "4096", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Connections = l.integer(v, "limits.connections", 1, 1<<20)
 		}},
@@ -133,7 +139,7 @@ func allSettings() []setting {
 
 // What stands at the top level and is no setting: files alone write it, each in
 // one file.
-var lists = []string{"listeners", "tenants", "filters", "verify"}
+var lists = []string{"listeners", "tenants", "upstreams", "filters", "verify"}
 
 const delimiter = "."
 
@@ -269,6 +275,8 @@ func (l *loader) checkSections() {
 				l.list(&l.listenerList, e)
 			case e.key == "tenants":
 				l.list(&l.tenantList, e)
+			case e.key == "upstreams":
+				l.list(&l.upstreamList, e)
 			case e.key == "filters":
 				l.list(&l.filterList, e)
 			case e.key == "verify":
