@@ -12,7 +12,7 @@ var buffers = []function{
 // from start on, fewer at the end. NOT_FOUND: the buffer is not available.
 func getBufferBytes(c call) abi.Status {
 	var data []byte
-	buffer, status := c.caller.Current().Buffer(abi.BufferType(c.u32(0)), false)
+	buffer, status := c.buffer(abi.BufferType(c.u32(0)), false)
 	if status == abi.StatusOK {
 		data, status = buffer.Slice(c.u32(1), c.u32(2))
 	}
@@ -31,7 +31,7 @@ func getBufferBytes(c call) abi.Status {
 func setBufferBytes(c call) abi.Status {
 	data, ok := c.view(3)
 	context := c.caller.Current()
-	buffer, status := context.Buffer(abi.BufferType(c.u32(0)), true)
+	buffer, status := c.buffer(abi.BufferType(c.u32(0)), true)
 	moved := len(data)
 	if status == abi.StatusOK {
 		moved += displaced(buffer, c.u32(1), c.u32(2), len(data))
@@ -66,7 +66,7 @@ func displaced(buffer *abi.Buffer, start, size uint32, by int) int {
 // proxy_get_buffer_status(buffer, *size, *unused): the second output is called
 // flags or trailers by some, and is 0 in every host.
 func getBufferStatus(c call) abi.Status {
-	buffer, status := c.caller.Current().Buffer(abi.BufferType(c.u32(0)), false)
+	buffer, status := c.buffer(abi.BufferType(c.u32(0)), false)
 	if status != abi.StatusOK {
 		return status
 	}

@@ -26,6 +26,10 @@ type Caller interface {
 	// BAD_ARGUMENT: there is no such context.
 	SetEffective(id uint32) abi.Status
 
+	// Callouts are the calls that this instance makes to other services. Never
+	// nil.
+	Callouts() Callouts
+
 	// Log takes a line of the guest. The message is at most MaxLogBytes long
 	// and may hold any bytes.
 	Log(level abi.LogLevel, message string)

@@ -8,8 +8,8 @@
 // guest passes in is copied before the call returns; what it gets is copied into
 // memory that its own allocator lent.
 //
-// Functions that this version does not serve (callouts, gRPC, metrics) exist,
-// check their arguments and answer UNIMPLEMENTED, so that every guest links.
+// Functions that this version does not serve (metrics) exist, check their
+// arguments and answer UNIMPLEMENTED, so that every guest links.
 //
 // The instance that a call comes from is the [context.Context] that the guest
 // was called with; see [Caller].

@@ -31,6 +31,7 @@ type caller struct {
 	allocated  []block // by the guest, for host calls
 	context    testContext
 	shared     sharedSpace
+	callouts   testCallouts
 	log        func(format string, args ...any) // an effect, for the transcript
 }
 
@@ -191,6 +192,7 @@ func newDriver(t testing.TB, guest string) *driver {
 		"empty":                    "",
 	}}
 	d.shared = sharedSpace{store.NewMemory(store.Limits{Keys: 3, Bytes: 64, Queues: 2, QueueItems: 2, QueueBytes: 16}).Space(store.Namespace{VMID: "vm"})}
+	d.callouts = testCallouts{caller: d.caller, ended: true, code: 11, message: "timeout"}
 	d.caller.log = func(format string, args ...any) { fmt.Fprintf(&d.transcript, "    "+format+"\n", args...) }
 	d.context.request.Reset([]abi.Pair{
 		{Key: ":path", Value: "/_ping"},

@@ -19,7 +19,14 @@ var noFields abi.HeaderMap
 func (c call) mapType() abi.MapType { return abi.MapType(c.u32(0)) }
 
 func (c call) headerMap(write bool) (*abi.HeaderMap, abi.Status) {
-	return c.caller.Current().HeaderMap(c.mapType(), write)
+	t := c.mapType()
+	switch {
+	case !ofCallout(t):
+		return c.caller.Current().HeaderMap(t, write)
+	case write:
+		return nil, abi.StatusBadArgument
+	}
+	return c.caller.Callouts().HeaderMap(t)
 }
 
 func (c call) allFields() (*abi.HeaderMap, abi.Status) {

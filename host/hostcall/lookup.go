@@ -30,8 +30,9 @@ type function struct {
 	charges bool
 	// unrestricted functions are served at any time; see Caller.Restricted.
 	unrestricted bool
-	// loose functions accept any parameters: they are not served yet, and some
-	// SDKs declare them wrongly (AssemblyScript's gRPC).
+	// loose functions link with any parameters, and answer UNIMPLEMENTED for
+	// others than args: they are not served yet, or some SDKs declare them
+	// wrongly (AssemblyScript's gRPC).
 	loose bool
 }
 

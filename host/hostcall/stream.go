@@ -6,7 +6,7 @@ var streams = []function{
 	{name: abi.ImportContinueStream, args: "v", body: continueStream},
 	{name: abi.ImportCloseStream, args: "v", body: closeStream},
 	{name: abi.ImportSendLocalResponse, args: "vbbbv", body: sendLocalResponse, charges: true},
-	later(abi.ImportGetStatus, "wo"), // of a callout
+	{name: abi.ImportGetStatus, args: "wo", body: getStatus, charges: true}, // of a callout
 }
 
 // proxy_continue_stream(type)

@@ -125,13 +125,6 @@ func TestForeignCalls(t *testing.T) {
 // is given.
 func TestUnservedCalls(t *testing.T) {
 	d := newDriver(t, "driver")
-	d.call(abi.ImportGetStatus, out32{}, outData{})
-	d.call(abi.ImportHTTPCall, "auth", []abi.Pair{{Key: ":path", Value: "/"}}, "", "", 1000, out32{})
-	d.call(abi.ImportGRPCCall, "up", "service", "method", "", "message", 1000, out32{})
-	d.call(abi.ImportGRPCStream, "up", "service", "method", "", out32{})
-	d.call(abi.ImportGRPCSend, 1, "message", 1)
-	d.call(abi.ImportGRPCCancel, 1)
-	d.call(abi.ImportGRPCClose, 1)
 	d.call(abi.ImportDefineMetric, 0, "name", out32{})
 	d.call(abi.ImportRecordMetric, 1, uint64(1)<<40)
 	d.call(abi.ImportIncrementMetric, 1, uint64(1))
