@@ -106,7 +106,7 @@ func (x *exchange) upstreamFailed(err error) bool {
 		x.problem = "the client went away"
 		return false
 	case local != nil:
-		return x.answerLocal() // the upload was stopped by a filter
+		return x.answerLocal() // a filter stopped the upload, or did not wait for the engine
 	case x.upload != nil && x.upload.clientErr != nil && !errors.Is(x.upload.clientErr, os.ErrDeadlineExceeded): // not by AbortRead
 		return x.clientFailed(x.upload.clientErr)
 	}

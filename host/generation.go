@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
@@ -33,6 +34,7 @@ type generation struct {
 	upstream *upstream.Pool
 	resolver *reference.Resolver
 	admission
+	callouts map[string]*callout.Upstream
 
 	// users counts the streams, plus one while the generation is current.
 	// Reaching 0 is for good.
@@ -55,10 +57,16 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 		idle:     make(chan struct{}),
 	}
 	g.users.Store(1)
+	if g.callouts, err = openCallouts(cfg); err != nil {
+		g.close(ctx)
+		return nil, err
+	}
 	g.resolver = newResolver(pool, cfg)
 	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
-	if err := g.startPlugins(ctx, shared.with(references.Own())); err != nil {
+	shared = shared.with(references.Own())
+	shared.callouts = g.callouts
+	if err := g.startPlugins(ctx, shared); err != nil {
 		g.close(ctx)
 		return nil, err
 	}
@@ -117,7 +125,11 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Functions:    shared.functions,
 		VMID:         f.VMID,
 		Space:        shared.store.Space(store.Namespace{VMID: f.VMID}),
+		Upstreams:    granted(f, shared.callouts),
+		Callouts:     limits.Callouts,
 		Logger:       shared.log,
+
+		StreamCallouts: limits.StreamCallouts,
 	})
 }
 
@@ -212,6 +224,7 @@ func (g *generation) close(ctx context.Context) {
 			p.Close(ctx)
 		}
 	}
+	closeCallouts(g.callouts)
 	g.upstream.Close()
 	g.engine.release(ctx)
 }

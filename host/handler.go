@@ -44,6 +44,7 @@ type exchange struct {
 	// What is being read while a filter holds what came before.
 	requestPiece, responsePiece *piece
 	vanished                    atomic.Bool // the client went away while the engine was silent
+	interrupted                 atomic.Bool // a filter ended the stream while it was with the engine
 
 	status   int
 	sent     int // the status on the wire, where it is another one; see answerDenial

@@ -2,9 +2,32 @@ package host_test
 
 import (
 	"bufio"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
+
+// eventually waits for what other goroutines bring about.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s in 20 seconds", what)
+		}
+	}
+}
+
+// shortDir is a temporary directory whose path leaves room for a socket's name.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "svc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
 
 // readHead reads a message's head, the empty line included.
 func readHead(t *testing.T, r *bufio.Reader) string {

@@ -28,12 +28,13 @@ var mayImport = map[string][]string{
 	"host/spiffe":        {},
 	"host/vm":            {"host/vm/meter"},
 	"host/vm/meter":      {},
+	"host/callout":       {"abi"},
 	"host/hostcall":      {"abi"},
 	"host/foreign":       {"host/dockerapi", "abi"},
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
-	"host/plugin":        {"host/vm", "host/hostcall", "host/foreign", "host/store", "abi"},
+	"host/plugin":        {"host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "abi"},
 	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "abi"},
-	"host":               {"host/address", "host/foreign", "host/identity", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host":               {"host/address", "host/foreign", "host/identity", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }
@@ -45,7 +46,7 @@ var onlyBy = map[string][]string{
 	"github.com/goccy/go-yaml":      {"host/config"},
 	"aead.dev/minisign":             {"host/trust"},
 	"github.com/spf13/cobra":        {"cmd/sluice"},
-	"net/http":                      {"cmd/sluice/standin", "host/bench", "host/hosttest"},
+	"net/http":                      {"host/callout", "cmd/sluice/standin", "host/bench", "host/hosttest"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -33,8 +33,8 @@ func (x *exchange) roundTrip() error {
 		}
 		x.engine = engine
 		x.client.engine.Store(engine)
-		if x.gateway.life.Err() != nil {
-			engine.Abort() // the gateway was cut before it could know of it
+		if x.gateway.life.Err() != nil || x.interrupted.Load() {
+			engine.Abort() // whoever cut it could not know of it
 		}
 		// An engine that refuses a request may answer before it has read all
 		// of it and hang up: its answer counts, whatever became of the writing.
@@ -126,6 +126,15 @@ func (x *exchange) Hold(s *chain.Stream) (release func()) {
 	return x.conn.Unwatch
 }
 
+// Interrupt implements chain.Holder. What waits for the engine ends with an
+// error, and whoever waited finds what to answer instead.
+func (x *exchange) Interrupt() {
+	x.interrupted.Store(true)
+	if engine := x.client.engine.Load(); engine != nil {
+		engine.Abort()
+	}
+}
+
 // watchAfter is how long the engine may be silent before the client is watched.
 const watchAfter = 100 * time.Millisecond
 
@@ -134,7 +143,7 @@ const watchAfter = 100 * time.Millisecond
 // it: either not a byte of it was taken, or not a byte came back and it changes
 // nothing.
 func (x *exchange) repeatable() bool {
-	if !x.whole || x.vanished.Load() || x.gateway.life.Err() != nil || !x.engine.Unanswered() {
+	if !x.whole || x.vanished.Load() || x.interrupted.Load() || x.gateway.life.Err() != nil || !x.engine.Unanswered() {
 		return false
 	}
 	return x.engine.Unsent() || x.outgoing.Method == "GET" || x.outgoing.Method == "HEAD"

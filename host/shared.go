@@ -3,6 +3,7 @@ package host
 import (
 	"log/slog"
 
+	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/store"
@@ -13,6 +14,7 @@ type commons struct {
 	functions *foreign.Registry
 	store     store.Store
 	log       *slog.Logger
+	callouts  map[string]*callout.Upstream // by name, of one generation
 }
 
 func (g *Gateway) commons() *commons {

@@ -67,6 +67,12 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 	// Nothing of what the filters share is touched: a gateway may be using it.
 	shared := &commons{functions: functions, store: store.NewMemory(storeLimits(cfg)), log: log}
 	shared = shared.with(reference.NewFunctions(newResolver(pool, cfg), cfg.Limits.Resolve, log).Own())
+	callouts, err := openCallouts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer closeCallouts(callouts)
+	shared.callouts = callouts
 	report := &Report{Filters: make([]FilterReport, len(cfg.Filters))}
 	for i := range cfg.Filters {
 		f := cfg.Filters[i]

@@ -8,7 +8,22 @@ import (
 // This file is what a filter's host calls may do with its stream, and when:
 // the legality matrix of ABI.md 2.6. Outside of a callback of this stream
 // (stage 0: a tick that made it the effective context) nothing is shown; only
-// continue_stream and close_stream work.
+// continue_stream and close_stream work. A callback about a call that the filter
+// made for the stream (stage Answer) may read, and may change what the filter
+// holds.
+
+// Lock implements plugin.State.
+func (f *filterStream) Lock() { f.stream.mu.Lock() }
+
+// Unlock implements plugin.State.
+func (f *filterStream) Unlock() { f.stream.mu.Unlock() }
+
+// Lost implements plugin.State.
+func (f *filterStream) Lost() {
+	f.lost.Store(true)
+	wake(f.stream.request.wake)
+	wake(f.stream.response.wake)
+}
 
 // SetStage implements plugin.State.
 func (f *filterStream) SetStage(stage plugin.Stages) { f.stage = stage }
@@ -25,12 +40,14 @@ func (f *filterStream) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi
 	switch {
 	case f.stage == 0:
 	case t == abi.MapTypeHTTPRequestHeaders:
-		writable := f.stage == plugin.RequestHeaders || f.stage == plugin.RequestBody && !s.request.sent
+		writable := f.stage == plugin.RequestHeaders ||
+			(f.stage == plugin.RequestBody || f.stage == plugin.Answer && f.holding[0] != 0) && !s.request.sent
 		if !write || writable {
 			return &s.request.fields, abi.StatusOK
 		}
-	case t == abi.MapTypeHTTPResponseHeaders && f.stage&(plugin.ResponseHeaders|plugin.ResponseBody|plugin.Log) != 0:
-		writable := f.stage == plugin.ResponseHeaders || f.stage == plugin.ResponseBody && !s.response.sent
+	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&(plugin.ResponseHeaders|plugin.ResponseBody|plugin.Log) != 0 || f.stage == plugin.Answer && f.answered):
+		writable := f.stage == plugin.ResponseHeaders ||
+			(f.stage == plugin.ResponseBody || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
 		if !write || writable {
 			return &s.response.fields, abi.StatusOK
 		}
@@ -47,14 +64,20 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return nil, abi.StatusBadArgument
 	}
 	switch {
-	case t == abi.BufferTypeHTTPRequestBody && f.stage == plugin.RequestBody:
+	case t == abi.BufferTypeHTTPRequestBody && f.showsBody(0, plugin.RequestBody):
 		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeHTTPResponseBody && f.stage == plugin.ResponseBody:
+	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1, plugin.ResponseBody):
 		return &f.bodies[1].buffer, abi.StatusOK
 	case write:
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
+}
+
+// showsBody tells whether the body of a direction can be read and changed: in
+// its stage, and while the filter holds it.
+func (f *filterStream) showsBody(way int, stage plugin.Stages) bool {
+	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
 }
 
 // BufferLimit implements hostcall.Context.
@@ -66,14 +89,19 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 	if f.stage == 0 || f.stage == plugin.Log || s.local != nil {
 		return abi.StatusBadArgument
 	}
-	if f.stage == plugin.ResponseBody && s.response.sent {
+	status := abi.StatusOK
+	if f.stage&(plugin.ResponseBody|plugin.Answer) != 0 && s.response.sent {
 		// The head is out: what is left of the response is cut, which the
 		// client must be able to tell from its end.
 		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + clip(string(r.Body))}
 		s.answer(&Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1})
-		return abi.StatusOK
+	} else {
+		status = s.filterAnswer(f, r)
 	}
-	return s.filterAnswer(f, r)
+	if f.stage == plugin.Answer && s.local != nil {
+		s.interrupt()
+	}
+	return status
 }
 
 // ContinueStream implements hostcall.Context. It may come from any goroutine
@@ -102,6 +130,10 @@ func (f *filterStream) CloseStream(t abi.StreamType) abi.Status {
 		f.closed.Store(true)
 		wake(f.stream.request.wake)
 		wake(f.stream.response.wake)
+		if f.stage == plugin.Answer && f.stream.local == nil {
+			f.stream.abort(f)
+			f.stream.interrupt()
+		}
 		return abi.StatusOK
 	case abi.StreamTypeDownstream, abi.StreamTypeUpstream:
 		return abi.StatusUnimplemented

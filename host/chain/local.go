@@ -98,6 +98,13 @@ func (s *Stream) answer(l *Local) {
 	wake(s.response.wake)
 }
 
+// interrupt lets the handler notice s.local, in whatever it waits.
+func (s *Stream) interrupt() {
+	if s.info.Holder != nil {
+		s.info.Holder.Interrupt()
+	}
+}
+
 // maxReason is how much of a reason goes into the log.
 const maxReason = 512
 

@@ -98,6 +98,11 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 		return nil, abi.StatusNotFound
 	}
 	s := f.stream
+	if f.stage == plugin.Answer && !f.answered && strings.HasPrefix(path, "response\x00") {
+		// The response may be under way already, and not yet as the filters
+		// nearer to the engine want others to see it.
+		return nil, abi.StatusNotFound
+	}
 	if get, ok := attributes[path]; ok {
 		return found(get(s))
 	}

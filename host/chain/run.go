@@ -16,8 +16,8 @@ import (
 // has not reached yet get it first. It returns what the last filter let go of,
 // and false when something is held back or s.local is set.
 func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out []byte, ready bool) {
-	if d == &s.request && (s.local != nil || s.noRequest.Load()) {
-		return nil, false // answered meanwhile, by the other direction
+	if s.local != nil || d == &s.request && s.noRequest.Load() {
+		return nil, false // answered meanwhile: by the other direction, or when a filter's call was answered
 	}
 	for i := d.first; i != d.end; i += d.step {
 		f := &s.filters[i]
@@ -34,7 +34,17 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 				return nil, false
 			}
 		}
-		if !isBody || !f.wants(d.body) || len(data) == 0 && !endOfStream && !f.released(d) {
+		if !isBody || !f.wants(d.body) {
+			continue
+		}
+		if len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load() {
+			switch {
+			case f.closed.Load():
+				s.abort(f)
+				return nil, false
+			case f.holding[f.way(d)] != 0 && !d.sent && i+d.step == d.next:
+				return nil, false // the head with what it holds
+			}
 			continue
 		}
 		if data, ready = s.canonical(d, f, data); !ready {
@@ -115,8 +125,10 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 		return s.fail(f, err)
 	case s.stopped(d, f):
 		return false
-	case holdsHead(action) && !s.await(d, f):
-		return false
+	case holdsHead(action):
+		if goesOn, _ := s.await(d, f, d.headers, before); !goesOn {
+			return false
+		}
 	}
 	return s.settle(d, f)
 }
@@ -174,6 +186,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, s.tooLarge(d, f)
 	}
 	before := s.snapshot(d, f)
+	f.holding[way] = 0
 	if f.filter.OnFailure == Allow {
 		before.body = append(before.body, b.Bytes...)
 	}
@@ -192,16 +205,20 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		if !s.fail(f, err) {
 			return nil, false
 		}
-		b.Reset(before.body)
-		held.own = false
+		held.putBack(before)
 	case s.stopped(d, f):
 		return nil, false
 	case action == abi.ActionContinue:
 	case endOfStream:
-		if !s.await(d, f) {
+		goesOn, lost := s.await(d, f, d.body, before)
+		if !goesOn {
 			return nil, false
 		}
+		if lost {
+			held.putBack(before)
+		}
 	default:
+		f.holding[way] = d.body
 		if !held.own {
 			held.store = append(held.store[:0], b.Bytes...)
 			b.Bytes, held.own = held.store, true
@@ -222,6 +239,12 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		out = append(prefix, out...)
 	}
 	return out, s.settle(d, f)
+}
+
+// putBack makes the body what it was before a callback.
+func (h *heldBody) putBack(before saved) {
+	h.buffer.Reset(before.body)
+	h.own = false
 }
 
 // released tells whether the filter holds a part of the body that
@@ -276,10 +299,14 @@ func (s *Stream) stopped(d *direction, f *filterStream) bool {
 	return s.local != nil
 }
 
-// await blocks while the filter holds the stream. False means that the stream
-// ended instead.
-func (s *Stream) await(d *direction, f *filterStream) bool {
+// await blocks while the filter holds the stream in a stage, whose callback found
+// the head as it was before. goesOn is false when the stream ended instead. lost
+// says that the filter's instance is gone, and that the stream goes on without
+// the filter.
+func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, before saved) (goesOn, lost bool) {
 	way := f.way(d)
+	f.holding[way] = stage
+	defer func() { f.holding[way] = 0 }()
 	timer := time.NewTimer(s.chain.PauseLimit)
 	defer timer.Stop()
 	if d.step > 0 && s.info.Holder != nil {
@@ -288,17 +315,25 @@ func (s *Stream) await(d *direction, f *filterStream) bool {
 	}
 	for {
 		switch {
+		case f.lost.Load():
+			// Nobody is left to let go of the stream, and what the callback has
+			// done that the instance was lost by counts for nothing.
+			s.restore(d, f, before)
+			if s.local != nil {
+				return false, false
+			}
+			return s.fail(f, plugin.ErrInstanceLost), true
 		case f.closed.Load():
 			s.abort(f)
-			return false
+			return false, false
 		case s.local != nil, d.step > 0 && s.noRequest.Load():
-			return false // answered, from the other direction
+			return false, false // answered: from the other direction, or when a call was answered
 		case s.cancelled.Load():
 			s.aborted = true
 			s.gatewayAnswer(VerdictFail, f, 502, "the client went away", "the client went away while the filter held its stream")
-			return false
+			return false, false
 		case f.resumed[way].Swap(false):
-			return true
+			return true, false
 		}
 		s.mu.Unlock()
 		var err error
@@ -311,7 +346,7 @@ func (s *Stream) await(d *direction, f *filterStream) bool {
 		}
 		s.mu.Lock()
 		if err != nil {
-			return s.fail(f, err)
+			return s.fail(f, err), false
 		}
 	}
 }

@@ -49,12 +49,17 @@ func (m FactMap) Fact(path string) ([]byte, abi.Status) {
 	return found([]byte(value), ok)
 }
 
-// A Holder watches over a client that nobody reads from.
+// A Holder watches over what no stage of the stream does: a client that nobody
+// reads from, an engine whose answer is waited for.
 type Holder interface {
 	// Hold is called when a filter begins to hold the request; it calls
 	// Stream.Cancel if the client goes away. What it returns is called when the
 	// filter lets go.
 	Hold(*Stream) (release func())
+	// Interrupt is called when a filter has ended the stream while none of its
+	// stages runs: Local tells how. Nobody need wait for the engine any more.
+	// It may be called from any goroutine.
+	Interrupt()
 }
 
 // Verdict is how a stream was decided.
@@ -162,11 +167,14 @@ type filterStream struct {
 	// under the instance's lock only.
 	stage plugin.Stages
 
-	bodies   [2]heldBody // request, response
+	bodies [2]heldBody // request, response
+	// holding is the stage in which it holds a direction now, 0 when it does not.
+	holding  [2]plugin.Stages
 	skip     plugin.Stages
 	answered bool           // its response-header stage has run
 	resumed  [2]atomic.Bool // continue_stream was called: request, response
 	closed   atomic.Bool    // close_stream was called
+	lost     atomic.Bool    // its instance is gone
 }
 
 type filterState uint8
@@ -269,7 +277,9 @@ func (f *filterStream) reset() {
 		}
 		f.resumed[d].Store(false)
 	}
+	f.holding = [2]plugin.Stages{}
 	f.closed.Store(false)
+	f.lost.Store(false)
 }
 
 // keepStore is the largest body buffer that is kept for the next stream.

@@ -116,15 +116,16 @@ func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
 	if f.closed {
 		f.mu.Unlock()
 		<-f.slots
-		instance.close()
+		instance.abandon()
 		return nil, ErrClosed
 	}
 	f.live[instance] = struct{}{}
 	f.mu.Unlock()
 	instance.lock()
-	if instance.lost.Load() { // closed with the plugin just now
+	if instance.lost.Load() { // closed with the plugin just now, or crashed by an answer to a call of its start
+		f.discard(instance)
 		instance.unlock()
-		return nil, ErrClosed
+		return nil, ErrInstanceLost
 	}
 	instance.armTick()
 	return instance, nil
@@ -178,6 +179,7 @@ func (f *freshSupply) discard(instance *Instance) {
 		return
 	}
 	instance.tick.disarm()
+	instance.callouts.forget()
 	if f.restore(instance) && f.keep(instance) {
 		return
 	}
@@ -222,7 +224,7 @@ func (f *freshSupply) refill() {
 					return err
 				}
 				if !f.keep(instance) {
-					instance.close()
+					instance.abandon()
 				}
 				return nil
 			})
@@ -262,7 +264,7 @@ func (f *freshSupply) close() {
 	for {
 		select {
 		case instance := <-f.warm:
-			instance.close()
+			instance.abandon()
 		default:
 			return
 		}

@@ -50,6 +50,7 @@ type Instance struct {
 	pending  []*Stream   // contexts that wait for proxy_done, the oldest first
 	expiry   *time.Timer // of the oldest
 	tick     ticker
+	callouts callouts
 }
 
 var _ hostcall.Caller = (*Instance)(nil)
@@ -64,6 +65,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		nextID:   rootID,
 	}
 	i.root.init(i)
+	i.callouts.instance = i
 	i.current = &i.root
 	i.lock()
 	defer i.unlock()
@@ -198,11 +200,23 @@ func (i *Instance) close() {
 	if i.expiry != nil {
 		i.expiry.Stop()
 	}
+	i.callouts.close()
+	for _, stream := range i.contexts {
+		stream.state.Lost()
+	}
 	// Streams may hold on to the instance for long; it must not hold on to them.
 	i.contexts, i.pending, i.finished = nil, nil, nil
 	if err := i.plugin.protect(i.vm.Close); err != nil {
 		i.plugin.log.Warn("cannot close an instance", slog.Any("error", err))
 	}
+}
+
+// abandon closes an instance that no stream has had. The answer to a call that it
+// made in its start may be on its way in.
+func (i *Instance) abandon() {
+	i.lock()
+	defer i.unlock()
+	i.close()
 }
 
 // shutdown ends the root context and closes the instance. It waits for a

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -57,6 +58,14 @@ type Options struct {
 	// Space is what the filter shares: data and queues. Nil means one of its own that
 	// is gone with the plugin.
 	Space store.Space
+	// Upstreams are the services that the filter may call, by name. They are the
+	// caller's to close, after the plugin.
+	Upstreams map[string]*callout.Upstream
+	// Callouts is how many calls to them may be under way at a time, in all
+	// instances. 0 means 64.
+	Callouts int
+	// StreamCallouts is how many of them one stream may have. 0 means 16.
+	StreamCallouts int
 	// Logger receives the guest's log lines and the plugin's own. Nil discards.
 	Logger *slog.Logger
 }
@@ -84,9 +93,15 @@ type Plugin struct {
 	queues  queues
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
-	shards  []shard
-	fresh   *freshSupply  // nil but for isolation PerStream, which has no shards
-	next    atomic.Uint32 // round robin over shards
+
+	calls        atomic.Int32   // to other services, under way
+	calling      sync.WaitGroup // their goroutines
+	failedCalls  rareLine
+	tooManyCalls rareLine
+
+	shards []shard
+	fresh  *freshSupply  // nil but for isolation PerStream, which has no shards
+	next   atomic.Uint32 // round robin over shards
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -109,6 +124,12 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	}
 	if options.StartTimeout <= 0 {
 		options.StartTimeout = 5 * time.Second
+	}
+	if options.Callouts <= 0 {
+		options.Callouts = defaultCallouts
+	}
+	if options.StreamCallouts <= 0 {
+		options.StreamCallouts = defaultStreamCallouts
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
@@ -241,7 +262,8 @@ func (p *Plugin) Activate() { p.queues.activate() }
 func (p *Plugin) Quiesce() { p.queues.quiesce() }
 
 // Close ends the root contexts, closes the instances and frees the module.
-// Callbacks that run are waited for; later ones answer ErrInstanceLost.
+// Callbacks that run are waited for; later ones answer ErrInstanceLost. Calls to
+// other services are cancelled.
 func (p *Plugin) Close(ctx context.Context) {
 	p.mu.Lock()
 	if p.closed {
@@ -262,6 +284,7 @@ func (p *Plugin) Close(ctx context.Context) {
 			instance.shutdown()
 		}
 	}
+	p.calling.Wait()
 	if err := p.module.Close(ctx); err != nil {
 		p.log.Error("cannot free the module", slog.Any("error", err))
 	}

@@ -101,6 +101,8 @@ func (s *state) HeaderMap(abi.MapType, bool) (*abi.HeaderMap, abi.Status) {
 	return &s.fields, abi.StatusOK
 }
 
+func (s *state) Lost() {}
+
 func (s *state) ContextDone() abi.Status { return s.stream.FinishPending() }
 
 func TestCallbacksComeInTheirOrder(t *testing.T) {

@@ -21,6 +21,10 @@ const (
 	// stage that a configuration can name.
 	Log
 
+	// Answer is a callback about a call that the stream's filter made to another
+	// service. It may come at any time between the others.
+	Answer
+
 	// AllStages is every stage that a configuration can name.
 	AllStages = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
 )
@@ -75,6 +79,11 @@ const (
 	onContextCreate
 	onTick
 	onQueueReady
+	onHTTPCallResponse
+	onGRPCReceiveInitialMetadata
+	onGRPCReceive
+	onGRPCReceiveTrailingMetadata
+	onGRPCClose
 	onRequestHeaders
 	onRequestBody
 	onResponseHeaders
@@ -86,18 +95,23 @@ const (
 )
 
 var callbackNames = [callbackCount]string{
-	onVMStart:         abi.ExportOnVMStart,
-	onConfigure:       abi.ExportOnConfigure,
-	onContextCreate:   abi.ExportOnContextCreate,
-	onTick:            abi.ExportOnTick,
-	onQueueReady:      abi.ExportOnQueueReady,
-	onRequestHeaders:  abi.ExportOnRequestHeaders,
-	onRequestBody:     abi.ExportOnRequestBody,
-	onResponseHeaders: abi.ExportOnResponseHeaders,
-	onResponseBody:    abi.ExportOnResponseBody,
-	onDone:            abi.ExportOnDone,
-	onLog:             abi.ExportOnLog,
-	onDelete:          abi.ExportOnDelete,
+	onVMStart:                     abi.ExportOnVMStart,
+	onConfigure:                   abi.ExportOnConfigure,
+	onContextCreate:               abi.ExportOnContextCreate,
+	onTick:                        abi.ExportOnTick,
+	onQueueReady:                  abi.ExportOnQueueReady,
+	onHTTPCallResponse:            abi.ExportOnHTTPCallResponse,
+	onGRPCReceiveInitialMetadata:  abi.ExportOnGRPCReceiveInitial,
+	onGRPCReceive:                 abi.ExportOnGRPCReceive,
+	onGRPCReceiveTrailingMetadata: abi.ExportOnGRPCReceiveTrailing,
+	onGRPCClose:                   abi.ExportOnGRPCClose,
+	onRequestHeaders:              abi.ExportOnRequestHeaders,
+	onRequestBody:                 abi.ExportOnRequestBody,
+	onResponseHeaders:             abi.ExportOnResponseHeaders,
+	onResponseBody:                abi.ExportOnResponseBody,
+	onDone:                        abi.ExportOnDone,
+	onLog:                         abi.ExportOnLog,
+	onDelete:                      abi.ExportOnDelete,
 }
 
 // callbackStages is the stage that a callback runs in.

@@ -17,6 +17,15 @@ type State interface {
 	// from another context of the instance, in a tick for example, find the
 	// stream closed to them.
 	SetStage(Stages)
+	// Lock keeps the stages of the stream from running, and Unlock lets them,
+	// around a callback that comes from outside of the stream's way. Whoever
+	// takes the instance's lock as well takes this one first.
+	Lock()
+	Unlock()
+	// Lost says that the instance is gone: no callback of the stream comes any
+	// more, and nothing that the guest holds is continued by it. It is called
+	// with the instance's lock held, by any goroutine, and must not wait.
+	Lost()
 }
 
 // A Stream is one HTTP context of a guest: a filter's part in one request and
@@ -29,6 +38,7 @@ type Stream struct {
 	id       uint32
 	phase    phase     // guarded by the instance's lock
 	since    time.Time // when it began to wait
+	calls    int       // to other services, under way; guarded by the lock too
 }
 
 // phase is how far a context's end has come.
@@ -162,6 +172,7 @@ func (s *Stream) delete() error {
 	s.phase = phaseDeleted
 	i := s.instance
 	i.settled(s)
+	i.callouts.cancelOf(s)
 	s.state.SetStage(Log)
 	var err error
 	for _, c := range [...]callback{onLog, onDelete} {

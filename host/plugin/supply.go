@@ -186,11 +186,12 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 
 func (p *Plugin) install(instance *Instance) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
-		instance.close()
+		p.mu.Unlock()
+		instance.abandon()
 		return
 	}
+	defer p.mu.Unlock()
 	p.shards[instance.shard].instance.Store(instance)
 	instance.armTick()
 	close(p.changed)

@@ -1,0 +1,102 @@
+package chain_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/chain"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// BenchmarkCallout is a stream that one filter holds until a service on a unix
+// socket has answered, and for comparison the same without the call, and the call
+// by itself, as net/http's client makes it.
+func BenchmarkCallout(b *testing.B) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+
+	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + socket})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer upstream.Close()
+	code, err := os.ReadFile("../../testdata/guests/callout.wasm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	engine, err := vm.NewEngine(b.Context(), vm.Options{Link: hostcall.Lookup})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer engine.Close(context.Background())
+	p, err := plugin.New(b.Context(), engine, plugin.Options{Name: "callout", Code: code, Instances: 1, Upstreams: map[string]*callout.Upstream{"svc": upstream}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close(context.Background())
+	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 5 * time.Second, Filters: []chain.Filter{{Plugin: p}}}
+	call, err := dockerapi.Classify("GET", "/v1.41/containers/json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	info := chain.Info{RequestID: "bench-1", Method: "GET", Authority: "docker", Protocol: "HTTP/1.1", Call: call}
+	for name, fields := range map[string][]abi.Pair{
+		"stream":      nil,
+		"stream+call": {{Key: "x-do", Value: "cp"}, {Key: "x-then-1", Value: "0"}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s := c.Open(b.Context(), info, fields)
+				if !s.RequestHeaders(true) {
+					b.Fatal("held")
+				}
+				s.Close()
+			}
+		})
+	}
+	b.Run("call", func(b *testing.B) {
+		client := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		}}
+		defer client.CloseIdleConnections()
+		b.ReportAllocs()
+		for b.Loop() {
+			ctx, cancel := context.WithTimeout(b.Context(), time.Second)
+			request, err := http.NewRequestWithContext(ctx, "GET", "http://svc/default", nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			response, err := client.RoundTrip(request)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.ReadAll(response.Body)
+			response.Body.Close()
+			cancel()
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package plugin
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/hostcall"
+)
+
+// The bounds of Options on calls that are under way.
+const (
+	defaultCallouts       = 64
+	defaultStreamCallouts = 16
+)
+
+// callouts are the calls to other services that one instance has under way. The
+// zero value has none. Everything is guarded by the instance's lock.
+type callouts struct {
+	instance *Instance
+	answer   answer // what the running callback is about
+	lastID   uint32
+	pending  map[uint32]*pendingCall
+}
+
+var _ hostcall.Callouts = (*callouts)(nil)
+
+// pendingCall is a call from the host call that makes it to its last callback.
+type pendingCall struct {
+	instance *Instance
+	upstream *callout.Upstream
+	id       uint32
+	owner    uint32 // the context that made it, rootID for the root
+	ctx      context.Context
+	cancel   context.CancelFunc
+	grpc     *callout.Stream // nil for an HTTP call
+	unary    bool            // of gRPC
+	// dropped is set when the guest cancelled the call: it is not told of it any
+	// more. Guarded by the instance's lock.
+	dropped bool
+	counted atomic.Bool // in Plugin.calls
+}
+
+// Callouts implements hostcall.Caller.
+func (i *Instance) Callouts() hostcall.Callouts { return &i.callouts }
+
+// Upstream implements hostcall.Callouts.
+func (c *callouts) Upstream(name []byte) (limit int, ok bool) {
+	upstream, ok := c.instance.plugin.options.Upstreams[string(name)]
+	if !ok {
+		return 0, false
+	}
+	return upstream.BodyLimit(), true
+}
+
+// HTTPCall implements hostcall.Callouts.
+func (c *callouts) HTTPCall(upstream []byte, h hostcall.HTTPCall) (uint32, abi.Status) {
+	request, err := callout.NewRequest(h.Headers, h.Body, h.Trailers, h.Timeout)
+	if err != nil {
+		c.instance.plugin.log.Debug("the filter makes a call that cannot be made", slog.Any("error", err))
+		return 0, abi.StatusBadArgument
+	}
+	call, status := c.begin(upstream)
+	if status != abi.StatusOK {
+		return 0, status
+	}
+	call.run(func() {
+		response, err := call.upstream.Do(call.ctx, request)
+		call.answerHTTP(response, err)
+	})
+	return call.id, abi.StatusOK
+}
+
+// begin gives a call its id and its place among those under way.
+// INTERNAL_FAILURE: there are too many.
+func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
+	i := c.instance
+	p := i.plugin
+	owner := i.owner()
+	switch {
+	case i.lost.Load():
+		return nil, abi.StatusInternalFailure
+	case owner != nil && owner.calls >= p.options.StreamCallouts, int(p.calls.Load()) >= p.options.Callouts:
+		p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused")
+		return nil, abi.StatusInternalFailure
+	}
+	if c.pending == nil {
+		c.pending = make(map[uint32]*pendingCall)
+	}
+	call := &pendingCall{instance: i, upstream: p.options.Upstreams[string(upstream)], id: c.newID(), owner: rootID}
+	if owner != nil {
+		call.owner = owner.id
+		owner.calls++
+	}
+	call.ctx, call.cancel = context.WithCancel(p.ctx)
+	call.counted.Store(true)
+	p.calls.Add(1)
+	c.pending[call.id] = call
+	return call, abi.StatusOK
+}
+
+// owner is the stream on whose behalf the guest acts. Nil: the root, and also a
+// context whose end has begun, as what it asks for then is to outlive it.
+func (i *Instance) owner() *Stream {
+	if context, ok := i.current.(interface{ ContextID() uint32 }); ok {
+		if stream := i.contexts[context.ContextID()]; stream != nil && stream.phase == phaseLive {
+			return stream
+		}
+	}
+	return nil
+}
+
+// newID returns an id that no call has. They count on, so that one comes again
+// only after all others.
+func (c *callouts) newID() uint32 {
+	for {
+		c.lastID++
+		if _, used := c.pending[c.lastID]; !used && c.lastID != 0 {
+			return c.lastID
+		}
+	}
+}
+
+// run makes the call on a goroutine of its own.
+func (call *pendingCall) run(work func()) {
+	p := call.instance.plugin
+	p.calling.Add(1)
+	go func() {
+		defer p.calling.Done()
+		defer call.uncount()
+		defer call.cancel()
+		_ = p.protect(func() error { work(); return nil }) // it has been logged
+	}()
+}
+
+// uncount gives the call's place in the plugin to another.
+func (call *pendingCall) uncount() {
+	if call.counted.Swap(false) {
+		call.instance.plugin.calls.Add(-1)
+	}
+}
+
+// end takes a call off those under way: its last callback is about to run, or
+// none will. The caller holds the instance's lock.
+func (call *pendingCall) end() {
+	i := call.instance
+	if i.callouts.pending[call.id] != call {
+		return
+	}
+	delete(i.callouts.pending, call.id)
+	if stream := i.contexts[call.owner]; stream != nil {
+		stream.calls--
+	}
+	call.uncount()
+}
+
+// cancelOf ends the calls of a stream that has ended. The guest is told that they
+// have failed, as calls of the root: SDKs keep something for each call until
+// they are told. The caller holds the instance's lock.
+func (c *callouts) cancelOf(s *Stream) {
+	if s.calls == 0 {
+		return
+	}
+	for _, call := range c.pending {
+		if call.owner == s.id {
+			call.owner = rootID
+			call.cancel()
+		}
+	}
+	s.calls = 0
+}
+
+// forget lets calls that the guest made at the end of its stream, which nothing is
+// to be left of, come to their end, and tells it nothing of them. The caller holds
+// the instance's lock.
+func (c *callouts) forget() {
+	for _, call := range c.pending {
+		call.dropped = true
+		if call.grpc != nil {
+			call.cancel() // a stream could go on for ever
+		}
+	}
+	clear(c.pending)
+}
+
+// close ends all calls without another word to the guest.
+func (c *callouts) close() {
+	for _, call := range c.pending {
+		call.cancel()
+	}
+	c.pending = nil
+}
+
+// failed logs, now and then, that calls fail. A filter's failed call may deny
+// every request, and the filter alone knows it otherwise.
+func (call *pendingCall) failed(err error) {
+	if call.ctx.Err() != nil {
+		return // it was cancelled
+	}
+	p := call.instance.plugin
+	if count := p.failedCalls.take(time.Now(), 1); count > 0 {
+		p.log.Warn("a call of the filter to an upstream failed", slog.String("upstream", call.upstream.Name()),
+			slog.Any("error", err), slog.Int("failed", count))
+	}
+}
+
+// warn writes a line if it is time for one.
+func (r *rareLine) warn(log *slog.Logger, message string) {
+	if count := r.take(time.Now(), 1); count > 0 {
+		log.Warn(message, slog.Int("times", count))
+	}
+}
