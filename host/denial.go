@@ -1,7 +1,6 @@
 package host
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
@@ -109,12 +109,11 @@ func (x *exchange) denialForm() denialForm {
 		}
 		return frameDenial
 	case dockerapi.ContainerAttach:
-		var container struct{ Config struct{ Tty bool } }
-		err := x.ask(strings.TrimSuffix(x.info.Call.RoutePath, "/attach")+"/json", &container)
+		terminal, err := x.hasTerminal(&x.info.Call)
 		switch {
 		case err != nil:
 			return plainDenial
-		case !container.Config.Tty:
+		case !terminal:
 			return frameDenial
 		case x.conn.CanReset():
 			return resetDenial
@@ -135,7 +134,7 @@ type execStartBody struct{ Detach, Tty bool }
 
 // execBodyTime is how long the body of a request that is denied by its head
 // alone may take to come.
-const execBodyTime = 2 * time.Second
+const execBodyTime = time.Second
 
 // execStart is what the client wants of an exec. Where the denial came before
 // the body was read, it is read now: clients send these few bytes with the head.
@@ -205,24 +204,11 @@ const maxDenialText = 16 << 10
 func denialStream(form denialForm, status int, message string) []byte {
 	switch form {
 	case frameDenial:
-		b := appendFrame(nil, stderrFrame, message+"\n")
-		return appendFrame(b, systemFrame, fmt.Sprintf("the gateway denied the call (%d)", status))
+		b := record.AppendFrame(nil, record.Stderr, message+"\n")
+		return record.AppendFrame(b, record.SystemErr, fmt.Sprintf("the gateway denied the call (%d)", status))
 	case messageDenial:
-		return webSocketDenial(message)
+		return record.AppendClose(record.AppendText(nil, message+"\r\n"), message)
 	default:
 		return []byte(strings.ReplaceAll(message, "\n", "\r\n") + "\r\n")
 	}
-}
-
-// The types of the frames of a multiplexed stream.
-const (
-	stderrFrame = 2
-	systemFrame = 3 // an error of the engine's own: the client's copying fails with it
-)
-
-// appendFrame appends a frame of a multiplexed stream.
-func appendFrame(b []byte, kind byte, text string) []byte {
-	b = append(b, kind, 0, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
-	return append(b, text...)
 }

@@ -44,8 +44,8 @@ func frames(t *testing.T, r io.Reader) (out []string) {
 // attachable is an engine with a container that has a terminal, one that has none, and nothing else.
 func attachable(t *testing.T) *hosttest.FakeDocker {
 	engine := hosttest.StartFakeDocker(t)
-	engine.Handle("GET /containers/terminal/json", hosttest.JSON(200, `{"Id":"1","Config":{"Tty":true}}`))
-	engine.Handle("GET /containers/plain/json", hosttest.JSON(200, `{"Id":"2","Config":{"Tty":false}}`))
+	engine.Handle("GET /containers/terminal/json", hosttest.JSON(200, `{"Id":"1111111111","Config":{"Tty":true}}`))
+	engine.Handle("GET /containers/plain/json", hosttest.JSON(200, `{"Id":"2222222222","Config":{"Tty":false}}`))
 	engine.Handle("GET /exec/e1/json", hosttest.JSON(200, `{"ID":"e1","Running":false,"ExitCode":null}`))
 	return engine
 }
@@ -72,6 +72,7 @@ func TestADeniedUpgradeCarriesItsReasonInAFrame(t *testing.T) {
 			if len(got) != 2 || !notToday.MatchString(strings.TrimSuffix(strings.TrimPrefix(got[0], "2:"), "\n")) || !strings.HasPrefix(got[1], "3:") {
 				t.Errorf("frames are %q, want the reason on standard error and then an error of the engine's", got)
 			}
+			conn.Close()
 		})
 	}
 	for _, r := range engine.Requests() {

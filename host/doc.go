@@ -22,6 +22,8 @@
 //   - stage: RequestHeaders, RequestBody, ResponseHeaders, ResponseBody, Done.
 //   - operation: what a request asks for, in the words of Docker's API
 //     description (ContainerCreate), or Unknown.
+//   - record: what a client of a stream takes for one thing: a JSON value, a
+//     frame of a multiplexed stream.
 //   - transport: how an operation's bytes travel: unary, stream or hijack.
 //   - foreign function: what the host offers to filters beyond the ABI, by name;
 //     see package foreign.

@@ -139,6 +139,8 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 		BodyLimit:  int(cfg.Limits.Body),
 		PauseLimit: cfg.Limits.Pause,
 
+		RecordLimit: cfg.Limits.Record,
+
 		MinAPIVersion: cfg.MinAPIVersion,
 		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/identity"
+	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -43,8 +44,9 @@ type exchange struct {
 	upload *upload
 	// What is being read while a filter holds what came before.
 	requestPiece, responsePiece *piece
-	vanished                    atomic.Bool // the client went away while the engine was silent
-	interrupted                 atomic.Bool // a filter ended the stream while it was with the engine
+	format                      record.Format // of a response that passes in records
+	vanished                    atomic.Bool   // the client went away while the engine was silent
+	interrupted                 atomic.Bool   // a filter ended the stream while it was with the engine
 
 	status   int
 	sent     int // the status on the wire, where it is another one; see answerDenial
@@ -189,7 +191,8 @@ func (x *exchange) isHijacked() bool {
 }
 
 // splice passes the head of a hijacked connection through the filters and
-// joins both connections.
+// joins both connections. What the engine sends goes through those that want
+// the response's body.
 func (x *exchange) splice() bool {
 	x.hijacked = true
 	if !x.stream.ResponseHeaders(strconv.Itoa(x.response.Status), x.response.Header, false, false) {
@@ -211,6 +214,14 @@ func (x *exchange) splice() bool {
 	if x.status != 101 {
 		x.reply.Body.Kind = wire.Raw
 	}
+	var through *upstream.Through // nil: the connections are merely joined
+	if x.stream.WantsResponseBody() {
+		if !x.beginRecords() {
+			x.abandon()
+			return x.answerLocal()
+		}
+		through = &upstream.Through{Relay: x.relayHijacked, Gone: x.stream.Cancel}
+	}
 	if err := x.conn.WriteResponse(&x.reply); err != nil {
 		x.problem = err.Error()
 		return false
@@ -221,7 +232,7 @@ func (x *exchange) splice() bool {
 	}
 	x.waitUpload()
 	x.conn.Unwatch()
-	n, err := upstream.Splice(x.conn, x.engine)
+	n, err := upstream.Splice(x.conn, x.engine, through)
 	x.in, x.out = x.in+n.Up, x.out+n.Down
 	if err != nil {
 		x.explain(err)
@@ -249,6 +260,9 @@ func (x *exchange) relayResponse() bool {
 		return x.answerLocal()
 	}
 	wants := hasBody && (fed || x.stream.WantsResponseBody())
+	if wants && !hold {
+		return x.relayRecords()
+	}
 	switch {
 	case wants && done:
 		body = wire.Framing{Kind: wire.Length, Length: int64(len(first))}

@@ -33,8 +33,8 @@ var mayImport = map[string][]string{
 	"host/foreign":       {"host/dockerapi", "abi"},
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
 	"host/plugin":        {"host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "abi"},
-	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "abi"},
-	"host":               {"host/address", "host/foreign", "host/identity", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "host/record", "abi"},
+	"host":               {"host/address", "host/foreign", "host/identity", "host/record", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -94,7 +95,10 @@ func (x *exchange) readHeldBody() (ready bool, err error) {
 // next reads the next piece of a body for the filters. While one of them holds
 // what came before, it may let go of that at any time, from a tick: then there is
 // no piece, and the filters are to be called all the same.
-func (x *exchange) next(from *wire.Conn, pending **piece, holds func() bool, awake <-chan struct{}) (chunk []byte, done bool, err error) {
+//
+// Until is when what is held of a stream has to be let go of, and the filters are
+// to be called for that; zero is never.
+func (x *exchange) next(from *wire.Conn, pending **piece, holds func() bool, awake <-chan struct{}, until time.Time) (chunk []byte, done bool, err error) {
 	p := *pending
 	if p == nil {
 		if !holds() {
@@ -107,21 +111,29 @@ func (x *exchange) next(from *wire.Conn, pending **piece, holds func() bool, awa
 			p.chunk, p.done, p.err = from.NextBody()
 		}()
 	}
+	var late <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case <-p.came:
 		*pending = nil
 		return p.chunk, p.done, p.err
 	case <-awake:
 		return nil, false, nil
+	case <-late:
+		return nil, false, nil
 	}
 }
 
 func (x *exchange) nextOfRequest() ([]byte, bool, error) {
-	return x.next(x.conn, &x.requestPiece, x.stream.HoldsRequest, x.stream.RequestAwake())
+	return x.next(x.conn, &x.requestPiece, x.stream.HoldsRequest, x.stream.RequestAwake(), time.Time{})
 }
 
 func (x *exchange) nextOfResponse() ([]byte, bool, error) {
-	return x.next(x.engine, &x.responsePiece, x.stream.HoldsResponse, x.stream.ResponseAwake())
+	return x.next(x.engine, &x.responsePiece, x.stream.HoldsResponse, x.stream.ResponseAwake(), x.stream.ResponseHeldUntil())
 }
 
 // piece is what a goroutine of next has read, or will have.

@@ -49,15 +49,24 @@ func status(t *testing.T, r *bufio.Reader) (int, string) {
 const attach = "POST /v1.41/containers/c/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: \r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
 
 func TestAttachKeepsEarlyBytesAndHalfCloses(t *testing.T) {
-	for name, c := range map[string]struct{ request, head string }{
-		"101":      {attach, hosttest.Upgraded},
-		"200 form": {strings.Replace(attach, "Connection: Upgrade\r\nUpgrade: tcp\r\n", "", 1), hosttest.Hijacked200},
+	old := strings.Replace(attach, "Connection: Upgrade\r\nUpgrade: tcp\r\n", "", 1)
+	for name, c := range map[string]struct {
+		request, head string
+		chain         []string
+	}{
+		"101":                       {attach, hosttest.Upgraded, []string{"deny stages: [response_body]"}},
+		"200 form":                  {old, hosttest.Hijacked200, []string{"deny stages: [response_body]"}},
+		"101 through a filter":      {attach, hosttest.Upgraded, []string{"noop", "noop"}},
+		"200 form through a filter": {old, hosttest.Hijacked200, []string{"noop", "noop"}},
+		"101 through records":       {attach, hosttest.Upgraded, []string{"records", "noop", "records"}},
+		"200 form, through records": {old, hosttest.Hijacked200, []string{"records", "noop", "records"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := hosttest.StartFakeDocker(t)
 			// The engine says "early" with its head, echoes, and ends when stdin does.
 			engine.Handle("POST /containers/c/attach", hosttest.Hijack(c.head, "early"))
-			g := hosttest.StartGateway(t, engine.Address(), filters(t, "noop", "pause-in-body"))
+			engine.Handle("GET /containers/c/json", hosttest.JSON(200, `{"Id":"`+someID+`","Config":{"Tty":true}}`)) // so it echoes plain bytes
+			g := hosttest.StartGateway(t, engine.Address(), filters(t, c.chain...))
 			conn, r := g.Dial()
 			write(t, conn, "%ssent with the head", c.request) // the engine would lose it
 			head := readHead(t, r)

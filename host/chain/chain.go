@@ -47,6 +47,9 @@ type Chain struct {
 	Filters []Filter
 	// BodyLimit is how many bytes of a body are held for one filter.
 	BodyLimit int
+	// RecordLimit is how many bytes a record of a stream may have; 0 means
+	// record.MinLimit.
+	RecordLimit int
 	// PauseLimit is how long a filter may hold a stream.
 	PauseLimit time.Duration
 	// MinAPIVersion is the lowest API version that a rewritten request may ask for.

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"fmt"
+
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
@@ -93,8 +95,11 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 	if f.stage&(plugin.ResponseBody|plugin.Answer) != 0 && s.response.sent {
 		// The head is out: what is left of the response is cut, which the
 		// client must be able to tell from its end.
-		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + clip(string(r.Body))}
-		s.answer(&Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1})
+		reason := clip(string(r.Body))
+		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + reason}
+		l := &Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1}
+		l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
+		s.answer(l)
 	} else {
 		status = s.filterAnswer(f, r)
 	}

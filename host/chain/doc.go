@@ -15,6 +15,11 @@
 // holds for the responses of unary operations. The head of a streaming response
 // goes out at once, because clients wait for it (`docker run` does, on /wait).
 //
+// The body of a streaming response, and what the engine sends on a hijacked
+// connection, passes piece by piece. A filter that asks for records, by the
+// property sluice.response_body with the value records, is called once a record
+// (package record): see record.go.
+//
 // A Stream is driven by the gateway's handler, which owns the connections; it
 // reads and writes none itself.
 package chain

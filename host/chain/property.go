@@ -80,7 +80,8 @@ const (
 	resourcePrefix = "docker\x00resource\x00"
 
 	// skipRequestBody and skipResponseBody are our hints: a filter that sets
-	// them to "skip" is not called with that body of this stream.
+	// them to "skip" is not called with that body of this stream. The second may
+	// be "records" too, see record.go.
 	skipRequestBody  = "sluice\x00request_body"
 	skipResponseBody = "sluice\x00response_body"
 
@@ -96,6 +97,9 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 	}
 	if f.stage == 0 {
 		return nil, abi.StatusNotFound
+	}
+	if path == recordProperty || path == streamProperty {
+		return f.ofRecord(path)
 	}
 	s := f.stream
 	if f.stage == plugin.Answer && !f.answered && strings.HasPrefix(path, "response\x00") {
@@ -168,8 +172,14 @@ func (f *filterStream) SetProperty(path string, data []byte) abi.Status {
 		f.setSkip(plugin.RequestBody, data)
 		return abi.StatusOK
 	case skipResponseBody:
+		if f.splitter != nil {
+			return abi.StatusBadArgument // what is cut already cannot be had otherwise
+		}
 		f.setSkip(plugin.ResponseBody, data)
+		f.records = string(data) == askRecords
 		return abi.StatusOK
+	case recordProperty, streamProperty:
+		return abi.StatusBadArgument
 	}
 	if ofClient(path) {
 		return abi.StatusBadArgument

@@ -147,7 +147,7 @@ func (s *Stream) enlist(f *filterStream) bool {
 		s.fail(f, err)
 		return false
 	}
-	f.state = open
+	f.state, f.records = open, f.filter.Plugin.Records()
 	return true
 }
 

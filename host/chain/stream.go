@@ -4,10 +4,12 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/record"
 )
 
 // Info is what is known of a stream before any filter saw it.
@@ -122,6 +124,9 @@ type Stream struct {
 	aborted   bool // close_stream: to be cut without an answer
 	answers   int  // local responses so far
 
+	outlet    Outlet // of a response that passes in records
+	outletErr error
+
 	cancelled atomic.Bool // the client is gone
 	noRequest atomic.Bool // the rest of the request is wanted by nobody
 }
@@ -171,10 +176,18 @@ type filterStream struct {
 	// holding is the stage in which it holds a direction now, 0 when it does not.
 	holding  [2]plugin.Stages
 	skip     plugin.Stages
+	records  bool           // it asked for the records of the response's body
 	answered bool           // its response-header stage has run
 	resumed  [2]atomic.Bool // continue_stream was called: request, response
 	closed   atomic.Bool    // close_stream was called
 	lost     atomic.Bool    // its instance is gone
+
+	// heldSince is when it began to hold what it holds of a streaming response.
+	heldSince time.Time
+	// splitter cuts the response's body for it, and what it is being shown.
+	splitter     *record.Splitter
+	record       record.Kind
+	recordStream record.Stream
 }
 
 type filterState uint8
@@ -204,6 +217,7 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 		for i := range s.filters {
 			f := &s.filters[i]
 			f.stream, f.filter, f.index = s, &c.Filters[i], i
+			f.record = noRecord
 		}
 		s.request.wake = make(chan struct{}, 1)
 		s.response.wake = make(chan struct{}, 1)
@@ -247,9 +261,10 @@ func (s *Stream) Close() {
 		// not with bodies that nobody can see any more.
 		for i := range s.filters {
 			s.filters[i].bodies = [2]heldBody{}
+			s.filters[i].splitter = nil
 		}
 		// The values stay: proxy_on_log may read them, whenever it comes.
-		s.info.Holder, s.local = nil, nil
+		s.info.Holder, s.local, s.outlet = nil, nil, nil
 		return
 	}
 	for i := range s.filters {
@@ -261,6 +276,7 @@ func (s *Stream) Close() {
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
 	s.outcome, s.aborted, s.rewritten, s.answers = Outcome{}, false, false, 0
+	s.outlet, s.outletErr = nil, nil
 	drain(s.request.wake)
 	drain(s.response.wake)
 	s.chain.pool.Put(s)
@@ -269,6 +285,7 @@ func (s *Stream) Close() {
 func (f *filterStream) reset() {
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
+	f.records, f.splitter, f.record, f.heldSince = false, nil, noRecord, time.Time{}
 	for d := range f.bodies {
 		b := &f.bodies[d]
 		b.buffer.Reset(nil)

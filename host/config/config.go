@@ -218,6 +218,11 @@ type Limits struct {
 	// whole; a longer one is refused with 413. Default 16 MiB.
 	Body int64
 
+	// Record is how many bytes one record of a stream may have, for filters that
+	// ask for records: a JSON value with its line, a frame's payload. A JSON value
+	// that is longer ends the stream, a frame is given in parts. Default 1 MiB.
+	Record int
+
 	// Head is how many bytes a request's or a response's head may have.
 	// Default 1 MiB.
 	Head int

@@ -77,6 +77,9 @@ func allSettings() []setting {
 		{path: "limits.body", standard: "16MiB", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Body = l.bytes(v, "limits.body", 1<<10, 1<<30)
 		}},
+		{path: "limits.record", standard: "1MiB", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Record = int(l.bytes(v, "limits.record", 1<<10, 64<<20))
+		}},
 		{path: "limits.head", standard: "1MiB", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Head = int(l.bytes(v, "limits.head", 4<<10, 16<<20))
 		}},

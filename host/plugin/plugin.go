@@ -84,6 +84,7 @@ type Plugin struct {
 	// resource is the guest's hint that it will want to know what the resource
 	// in the path is.
 	resource bool
+	records  bool // its hint that it wants streams in records
 	// endOfStream tells which header callbacks take that argument: those of
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
@@ -203,6 +204,7 @@ func (p *Plugin) takeHints(canary *Instance) {
 	p.stages = p.exports & canary.root.stages()
 	p.operations = canary.root.hint("sluice\x00operations")
 	p.resource = slices.Contains(canary.root.hint("sluice\x00references"), "resource")
+	p.records = string(canary.root.values["sluice\x00response_body"]) == "records"
 }
 
 // Name is the filter's name.
@@ -237,6 +239,11 @@ func (p *Plugin) CallForeign(c foreign.Call) ([]byte, abi.Status) {
 	c.Filter = p.options.Name
 	return p.options.Functions.Call(c)
 }
+
+// Records tells whether the filter asked, for all its streams, to be called once
+// for each record of a streaming response's body. It may say otherwise stream by
+// stream.
+func (p *Plugin) Records() bool { return p.records }
 
 // Instances counts the instances that can serve now.
 func (p *Plugin) Instances() int {

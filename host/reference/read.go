@@ -101,13 +101,14 @@ func readSpec(body []byte, r *Reference) (belonging, error) {
 	var s struct {
 		ID   string
 		Spec struct {
-			Name   string
-			Labels map[string]string
+			Name         string
+			Labels       map[string]string
+			TaskTemplate struct{ ContainerSpec struct{ TTY bool } } // of a service
 		}
 		Description struct{ Hostname string } // of a node, which seldom has another name
 	}
 	err := json.Unmarshal(body, &s)
-	r.ID, r.Name, r.Labels = s.ID, s.Spec.Name, s.Spec.Labels
+	r.ID, r.Name, r.Labels, r.TTY = s.ID, s.Spec.Name, s.Spec.Labels, s.Spec.TaskTemplate.ContainerSpec.TTY
 	if r.Name == "" {
 		r.Name = s.Description.Hostname
 	}
@@ -116,9 +117,12 @@ func readSpec(body []byte, r *Reference) (belonging, error) {
 
 // readTask leaves a task that belongs to no service, as those of a network's attachments do, without labels.
 func readTask(body []byte, r *Reference) (belonging, error) {
-	var t struct{ ID, ServiceID string }
+	var t struct {
+		ID, ServiceID string
+		Spec          struct{ ContainerSpec struct{ TTY bool } }
+	}
 	err := json.Unmarshal(body, &t)
-	r.ID, r.Service = t.ID, t.ServiceID
+	r.ID, r.Service, r.TTY = t.ID, t.ServiceID, t.Spec.ContainerSpec.TTY
 	if t.ServiceID == "" {
 		return belonging{}, err
 	}

@@ -49,7 +49,8 @@ type Reference struct {
 	Tags    []string `json:"tags,omitempty"`
 	Digests []string `json:"digests,omitempty"`
 
-	// TTY tells whether a container or an exec has a terminal: its streams are raw then, and otherwise multiplexed.
+	// TTY tells whether a container, an exec, or the containers of a service or a task have a terminal: the streams are raw then, and
+	// otherwise multiplexed.
 	TTY bool `json:"tty,omitempty"`
 
 	// Running tells whether a container or an exec runs.

@@ -60,7 +60,8 @@ func TestEachKindIsReadAsTheEngineDescribesIt(t *testing.T) {
 		"/configs/c":                  `{"ID":"c1",` + fmt.Sprintf(spec, "c") + `}`,
 		"/nodes/self":                 `{"ID":"n1","Spec":{"Labels":{}},"Description":{"Hostname":"host"}}`,
 		"/tasks/t":                    `{"ID":"t1","Labels":{},"ServiceID":"s1"}`,
-		"/tasks/lonely":               `{"ID":"t2"}`,
+		"/tasks/lonely":               `{"ID":"t2","Spec":{"ContainerSpec":{"TTY":true}}}`,
+		"/services/tty":               `{"ID":"s2","Spec":{"Name":"tty","TaskTemplate":{"ContainerSpec":{"TTY":true}}}}`,
 	} {
 		engine.Handle("GET "+path, hosttest.JSON(200, body))
 	}
@@ -93,7 +94,8 @@ func TestEachKindIsReadAsTheEngineDescribesIt(t *testing.T) {
 		{"c", reference.Reference{Kind: reference.Config, ID: "c1", Name: "c", Labels: labels, Owner: "me"}},
 		{"self", reference.Reference{Kind: reference.Node, ID: "n1", Name: "host", Labels: map[string]string{}}},
 		{"t", reference.Reference{Kind: reference.Task, ID: "t1", Service: "s1", Labels: labels, Owner: "me"}},
-		{"lonely", reference.Reference{Kind: reference.Task, ID: "t2"}},
+		{"lonely", reference.Reference{Kind: reference.Task, ID: "t2", TTY: true}},
+		{"tty", reference.Reference{Kind: reference.Service, ID: "s2", Name: "tty", TTY: true}},
 	} {
 		got, err := r.Resolve(t.Context(), test.want.Kind, test.ref)
 		if err != nil {

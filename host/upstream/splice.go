@@ -24,6 +24,16 @@ type Spliced struct {
 	Down int64 // from the engine to the client
 }
 
+// Through takes the place of the copy from the engine to the client.
+type Through struct {
+	// Relay reads what the engine sends and writes it, or something else, to the client; it returns when the engine has ended its
+	// direction, or with an error.
+	Relay func() error
+	// Gone is called when the client is gone while Relay runs, from any goroutine and perhaps more than once. The engine's connection has
+	// been aborted then.
+	Gone func()
+}
+
 // Splice joins two hijacked connections until both directions have ended. Bytes that either side sent early go first. Silence of any
 // length is not an end. The end of one direction is passed on as such and leaves the other running: a client without stdin
 // half-closes at once and waits for output, and an engine that no longer reads stdin still has output to give. A side that is
@@ -31,29 +41,42 @@ type Spliced struct {
 //
 // Both connections are closed on return, though their owners still call Close. The error is nil when each side ended its direction or
 // hung up, and otherwise says what broke; the counts are right either way.
-func Splice(client, engine *wire.Conn) (Spliced, error) {
+//
+// With through, which may be nil, its Relay carries what the engine sends, and counts it.
+func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 	client.Hijack()
 	engine.Hijack()
 	var up, down atomic.Int64
-	guard := guardStall(client, engine, &up)
+	gone := engine.Abort
+	if through != nil {
+		gone = func() {
+			engine.Abort()
+			through.Gone()
+		}
+	}
+	guard := guardStall(client, gone, &up)
 	defer guard.stop()
 
 	var upErr error
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		upErr = pump(engine, client, &up)
+		upErr = pump(engine, func() error { return relay(engine, client, &up) })
 		if upErr != nil && !isWrite(upErr) {
 			// The client's connection broke: nobody is left to read.
-			engine.Abort()
+			gone()
 			return
 		}
 		// Nobody reads the client's side from here on, so a watcher may: a client that vanishes while the engine is silent would
 		// otherwise hold both connections for ever.
-		client.Watch(0, wire.PeerGone, engine.Abort)
+		client.Watch(0, wire.PeerGone, gone)
 	}()
 
-	err := pump(client, engine, &down)
+	carry := func() error { return relay(client, engine, &down) }
+	if through != nil {
+		carry = through.Relay
+	}
+	err := pump(client, carry)
 	if isWrite(err) {
 		// The client reads no more. What it sent is still to be delivered, but not waited for without end.
 		limit := time.Now().Add(patience)
@@ -84,9 +107,10 @@ func foreign(err error) error {
 	return err
 }
 
-// pump relays one direction, and its end: also when src broke rather than ended, so that its last words are followed by an end.
-func pump(dst, src *wire.Conn, count *atomic.Int64) error {
-	err := relay(dst, src, count)
+// pump carries one direction to dst, and its end: also when the other side broke rather than ended, so that its last words are followed
+// by an end.
+func pump(dst *wire.Conn, carry func() error) error {
+	err := carry()
 	if isWrite(err) {
 		return err
 	}
@@ -132,7 +156,7 @@ type stall struct {
 	timer *time.Timer // nil once stopped
 }
 
-func guardStall(client, engine *wire.Conn, up *atomic.Int64) *stall {
+func guardStall(client *wire.Conn, gone func(), up *atomic.Int64) *stall {
 	g := &stall{}
 	last := int64(-1)
 	g.mu.Lock()
@@ -145,7 +169,7 @@ func guardStall(client, engine *wire.Conn, up *atomic.Int64) *stall {
 		case g.timer == nil:
 		case n == last && client.PeerState() == wire.PeerGone:
 			client.Abort()
-			engine.Abort()
+			gone()
 		default:
 			last = n
 			g.timer.Reset(patience)

@@ -31,7 +31,7 @@ func join(t *testing.T, clientNetwork, engineNetwork string) *joined {
 	e, engine := pair(t, engineNetwork)
 	j := &joined{client: client, engine: engine, result: make(chan result, 1)}
 	go func() {
-		s, err := upstream.Splice(wire.NewConn(c, wire.Options{}), wire.NewConn(e, wire.Options{}))
+		s, err := upstream.Splice(wire.NewConn(c, wire.Options{}), wire.NewConn(e, wire.Options{}), nil)
 		j.result <- result{s, err}
 	}()
 	return j
@@ -129,7 +129,7 @@ func TestHeadAndEarlyStdinGoFirst(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		s, err := upstream.Splice(down, up)
+		s, err := upstream.Splice(down, up, nil)
 		done <- result{s, err}
 	}()
 	// A client that waits for the 101 before it says more gets it, though the engine is silent.
@@ -165,7 +165,7 @@ func TestEarlyOutputGoesFirst(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		s, err := upstream.Splice(wire.NewConn(c, wire.Options{}), up)
+		s, err := upstream.Splice(wire.NewConn(c, wire.Options{}), up, nil)
 		done <- result{s, err}
 	}()
 	expect(t, client, "PRI * HTTP/2.0")
@@ -346,7 +346,7 @@ func BenchmarkSplice(b *testing.B) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				upstream.Splice(wire.NewConn(c, wire.Options{}), wire.NewConn(e, wire.Options{}))
+				upstream.Splice(wire.NewConn(c, wire.Options{}), wire.NewConn(e, wire.Options{}), nil)
 			}()
 			go func() {
 				part := make([]byte, 256<<10)
