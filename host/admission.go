@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/address"
@@ -41,13 +43,29 @@ func newAdmission(cfg *config.Config, resolver *reference.Resolver) admission {
 	return a
 }
 
+// warnOfClearTokens says on which listeners of a configuration tokens come over a
+// network that others may listen on. That was allowed by insecure: true.
+func warnOfClearTokens(cfg *config.Config, log *slog.Logger) {
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		at, err := address.Parse(l.Address)
+		if err != nil || at.IsUnix() || l.TLS != nil || !at.Reachable() || !cfg.AsksTokens() {
+			continue
+		}
+		log.Warn("tokens come to this listener in clear, and whoever sees the network can use them: give it tls", slog.String("listener", l.Address))
+	}
+}
+
 func newTenant(t *config.Tenant) identity.Tenant {
 	tenant := identity.Tenant{Name: t.Name}
 	for i := range t.Rules {
 		r := &t.Rules[i]
 		rule := identity.Rule{
 			Listeners: r.Listeners, UIDs: r.UIDs, GIDs: r.GIDs,
-			CommonNames: r.CommonNames, DNSNames: r.DNSNames, SPIFFE: r.SPIFFE, Labels: r.ContainerLabels,
+			CommonNames: r.CommonNames, SPIFFE: r.SPIFFE, Labels: r.ContainerLabels,
+		}
+		for _, name := range r.DNSNames {
+			rule.DNSNames = append(rule.DNSNames, strings.ToLower(name))
 		}
 		for _, d := range r.Fingerprints {
 			rule.Fingerprints = append(rule.Fingerprints, d)
@@ -72,6 +90,9 @@ func newGuard(l *config.Listener) *identity.Guard {
 	if l.TLS != nil {
 		names = append(names, l.TLS.Names...)
 	}
+	for i := range names {
+		names[i] = strings.ToLower(names[i])
+	}
 	return identity.NewGuard(at.Reachable(), names, l.AllowedOrigins)
 }
 
@@ -79,8 +100,7 @@ func newGuard(l *config.Listener) *identity.Guard {
 // gets to see it.
 func (x *exchange) takeToken() {
 	if x.gen.tenants.Tokens() {
-		x.token = x.gen.carriers.Take(x.request.Target, x.request.Header)
-		x.request.Target, x.request.Header = x.token.Target, x.token.Fields
+		x.token, x.request.Target, x.request.Header = x.gen.carriers.Take(x.request.Target, x.request.Header)
 	}
 }
 
@@ -89,7 +109,7 @@ func (x *exchange) takeToken() {
 func (x *exchange) admitClient() error {
 	err := x.gen.guards[x.listenerIndex].Check(x.request.Host, x.request.Header)
 	if err == nil && x.gen.tenants != nil {
-		x.tenant, err = x.gen.tenants.Choose(x.gateway.life, x.client.identity, &x.token, x.gen.containers)
+		x.info.Client.Tenant, err = x.gen.tenants.Choose(x.gateway.life, x.client.identity, &x.token, x.gen.containers)
 	}
 	switch {
 	case err != nil && x.info.Call.Operation.IsPing():
@@ -98,9 +118,8 @@ func (x *exchange) admitClient() error {
 	case err != nil:
 		return err
 	}
-	x.info.Tenant = x.tenant
 	if x.token.Found {
-		x.info.Token = x.token.Digest.String()
+		x.info.Client.Token = x.token.Digest.String()
 	}
 	return nil
 }

@@ -106,6 +106,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 	}
 	first.number = 1
 	g.current.Store(first)
+	warnOfClearTokens(options.Config, log)
 	return g, nil
 }
 
@@ -308,6 +309,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		old.quiesce()
 		next.activate()
 	}
+	warnOfClearTokens(cfg, g.log)
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
 	g.retiring.Add(1)
 	g.old.Add(1)

@@ -25,8 +25,7 @@ type exchange struct {
 	info   chain.Info
 	start  time.Time
 
-	token  identity.Taken // the token that the request carried
-	tenant string         // whose request it is; "" where no tenants are configured
+	token identity.Token // the token that the request carried
 	// pingOnly says that the client may ping and nothing else.
 	pingOnly bool
 
@@ -72,7 +71,7 @@ func (c *client) handle() (keep bool) {
 	// Classify: what is asked, in the one spelling that filters and engine get.
 	x.info = chain.Info{
 		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
-		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: c.factsFor(x.gen), Holder: x,
+		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: chain.Client{Facts: c.factsFor(x.gen)}, Holder: x,
 	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
 	if err != nil {

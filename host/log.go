@@ -37,8 +37,8 @@ func (x *exchange) log(outcome chain.Outcome) {
 	if x.sent != 0 {
 		attrs = append(attrs, slog.Int("sent", x.sent))
 	}
-	if x.tenant != "" {
-		attrs = append(attrs, slog.String("tenant", x.tenant))
+	if x.info.Client.Tenant != "" {
+		attrs = append(attrs, slog.String("tenant", x.info.Client.Tenant))
 	}
 	if outcome.Filter != "" {
 		attrs = append(attrs, slog.String("filter", outcome.Filter))

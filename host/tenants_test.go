@@ -295,6 +295,18 @@ func TestAReachableTLSListenerServesThoseWithAToken(t *testing.T) {
 	}
 }
 
+// It was allowed in words, and is said all the same.
+func TestTokensInClearAreWarnedAbout(t *testing.T) {
+	engine := infoEngine(t)
+	g := hosttest.StartGateway(t, engine.Address(), "listeners: [{address: 'tcp://0.0.0.0:0', insecure: true}]\n"+tokenTenants(""))
+	g.Log.Wait(t, "tokens come to this listener in clear")
+	g = hosttest.StartGateway(t, engine.Address(), "listeners: [{address: 'tcp://127.0.0.1:0'}]\n"+tokenTenants(""))
+	g.Log.Wait(t, "listening")
+	if strings.Contains(g.Log.String(), "in clear") {
+		t.Errorf("nobody else sees what goes over 127.0.0.1:\n%s", g.Log)
+	}
+}
+
 func tlsClient(t *testing.T, dir, address string) *http.Client {
 	t.Helper()
 	config := clientTLS(t, dir)

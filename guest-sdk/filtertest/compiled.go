@@ -69,7 +69,7 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 	}
 	info := chain.Info{
 		RequestID: "filtertest", Method: c.Request.Method, Authority: "docker", Protocol: "HTTP/1.1",
-		Call: call, Client: connection,
+		Call: call, Client: chain.Client{Tenant: c.Request.Properties["peer.tenant"], Token: c.Request.Properties["peer.token"], Facts: connection},
 	}
 	if c.Request.Body != "" {
 		// The body itself is given as it stands in the case, and not in its canonical form: a filter is not to depend on

@@ -63,7 +63,7 @@ type Request struct {
 	Method, Path string
 	Headers      [][2]string
 	Body         string
-	// Properties are those of the connection, by their dotted names: source.address, peer.uid.
+	// Properties are those of the connection, by their dotted names: source.address, peer.uid, peer.tenant.
 	Properties map[string]string
 }
 

@@ -31,8 +31,8 @@ var attributes = map[string]func(*Stream) ([]byte, bool){
 	"request\x00headers":         func(s *Stream) ([]byte, bool) { return s.request.fields.AppendEncoded(nil), true },
 	"response\x00headers":        func(s *Stream) ([]byte, bool) { return s.response.fields.AppendEncoded(nil), true },
 	"response\x00code":           responseCode,
-	"peer\x00tenant":             func(s *Stream) ([]byte, bool) { return []byte(s.info.Tenant), s.info.Tenant != "" },
-	"peer\x00token":              func(s *Stream) ([]byte, bool) { return []byte(s.info.Token), s.info.Token != "" },
+	"peer\x00tenant":             func(s *Stream) ([]byte, bool) { return []byte(s.info.Client.Tenant), s.info.Client.Tenant != "" },
+	"peer\x00token":              func(s *Stream) ([]byte, bool) { return []byte(s.info.Client.Token), s.info.Client.Token != "" },
 }
 
 func text(s string) ([]byte, bool) { return []byte(s), true }
@@ -127,25 +127,11 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 		value, ok := s.chain.References.Property(f, name)
 		return found([]byte(value), ok)
 	}
-	if ofClient(path) {
-		// Nor what only looks as if the gateway said it of the client.
-		if s.info.Client == nil {
-			return nil, abi.StatusNotFound
-		}
-		return s.info.Client.Fact(path)
+	if value, status, known := s.info.Client.property(path); known {
+		return value, status
 	}
 	kept, ok := s.values[path]
 	return found(kept.data, ok)
-}
-
-// ofClient tells the properties that are about the client and its connection.
-func ofClient(path string) bool {
-	root, _, _ := strings.Cut(path, "\x00")
-	switch root {
-	case "peer", "connection", "source", "listener":
-		return true
-	}
-	return false
 }
 
 func found(value []byte, ok bool) ([]byte, abi.Status) {

@@ -88,7 +88,7 @@ func (s *Stream) canonical(d *direction, next *filterStream, data []byte) ([]byt
 // headerStage calls one filter with the head. False means that s.local is set.
 func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bool {
 	if d.step > 0 {
-		if f.filter.Match.matches(s.method, &s.call, s.info.Tenant) && f.filter.Plugin.Serves(string(s.call.Operation)) {
+		if f.filter.Match.matches(s.method, &s.call, s.info.Client.Tenant) && f.filter.Plugin.Serves(string(s.call.Operation)) {
 			if f.filter.Plugin.WantsResource() && s.chain.References != nil {
 				// Here, where no instance is held yet while the engine answers.
 				s.chain.References.Prefetch(s.ctx, f)

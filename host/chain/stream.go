@@ -22,33 +22,11 @@ type Info struct {
 	// Plan is what is to become of the request's body. A canonical body is given
 	// to the stream in its canonical form, in one piece.
 	Plan dockerapi.BodyPlan
-	// Tenant is whose request it is, "" where it is nobody's.
-	Tenant string
-	// Token is the digest of the token that the request carried, "" where it
-	// carried none or was not to be asked for one.
-	Token string
-	// Client tells about the client and its connection. Nil knows nothing.
-	Client Facts
+	// Client is whose request it is. A stream that begins inside of another, as the
+	// calls on a connection of BuildKit's do, has that one's.
+	Client Client
 	// Holder, where it is set, is told when a filter holds the request.
 	Holder Holder
-}
-
-// Facts are properties that a stream has from its client.
-type Facts interface {
-	// Fact returns the property with this NUL-separated path: source.address,
-	// listener.address, peer.uid, …. StatusNotFound says that there is none, any
-	// other than StatusOK that it could not be found out. It may block for a
-	// bounded time.
-	Fact(path string) ([]byte, abi.Status)
-}
-
-// FactMap is Facts that are known beforehand, by path.
-type FactMap map[string]string
-
-// Fact implements Facts.
-func (m FactMap) Fact(path string) ([]byte, abi.Status) {
-	value, ok := m[path]
-	return found([]byte(value), ok)
 }
 
 // A Holder watches over what no stage of the stream does: a client that nobody

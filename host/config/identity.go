@@ -47,6 +47,18 @@ type TenantRule struct {
 	Pos Position
 }
 
+// AsksTokens reports whether any tenant is known by a token.
+func (c *Config) AsksTokens() bool {
+	for _, t := range c.Tenants {
+		for i := range t.Rules {
+			if t.Rules[i].Tokens != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Unix reports whether the rule asks for what only a unix socket's peer has.
 func (r *TenantRule) Unix() bool {
 	return r.UIDs != nil || r.GIDs != nil || r.ContainerLabels != nil

@@ -55,15 +55,14 @@ func (g *Guard) Check(host string, fields []abi.Pair) error {
 // write where they have no name, and, where other hosts connect, the names of
 // containers and of local networks.
 func (g *Guard) knows(hostPort string) bool {
-	if _, err := netip.ParseAddr(hostPort); err == nil {
-		return true // as a Host should not be written, without brackets
-	}
 	host, _ := splitPort(hostPort)
-	switch host {
-	case "", "localhost", "docker": // Docker's clients write docker, or nothing
-		return true
+	if strings.Count(hostPort, ":") > 1 && hostPort[0] != '[' {
+		host = hostPort // an address without brackets, if anything
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
+	switch {
+	case host == "", host == "localhost", host == "docker": // Docker's clients write docker, or nothing
+		return true
+	case isAddress(host):
 		return true
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
@@ -74,6 +73,15 @@ func (g *Guard) knows(hostPort string) bool {
 		return true
 	}
 	return matchName(g.names, host)
+}
+
+// isAddress reports whether a host is an IP address.
+func isAddress(host string) bool {
+	if c := host[0]; (c < '0' || c > '9') && !strings.Contains(host, ":") {
+		return false // without asking, and without the error that would come
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // isLocalName reports whether a name cannot be in the public DNS: a single label,

@@ -79,7 +79,7 @@ func (r *Refusal) Error() string { return r.Message }
 // where none fits, where the token is not known, and where something that a rule
 // asks for could not be found out: a later tenant would be the wrong one, should it
 // turn out that the rule fits.
-func (t *Tenants) Choose(ctx context.Context, c *Client, token *Taken, engine Engine) (name string, err error) {
+func (t *Tenants) Choose(ctx context.Context, c *Client, token *Token, engine Engine) (name string, err error) {
 	if token.Ambiguous {
 		return "", &Refusal{Status: 400, Message: "the request carries two different tokens"}
 	}
@@ -111,7 +111,7 @@ func (r *Rule) listens(c *Client) bool {
 }
 
 // fits decides by what is known first, and finds out the rest only if it matters.
-func (r *Rule) fits(ctx context.Context, c *Client, token *Taken, engine Engine) (bool, error) {
+func (r *Rule) fits(ctx context.Context, c *Client, token *Token, engine Engine) (bool, error) {
 	p := &c.peer
 	switch {
 	case !r.listens(c):
@@ -183,7 +183,7 @@ func matchName(patterns []string, name string) bool {
 }
 
 // lookedAt says what a tenant was looked for by.
-func (c *Client) lookedAt(token *Taken) string {
+func (c *Client) lookedAt(token *Token) string {
 	p := &c.peer
 	said := []string{"listener " + c.address}
 	if c.hasUID() {

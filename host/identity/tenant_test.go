@@ -41,11 +41,11 @@ func TestTheFirstTenantWithARuleThatFitsIsChosen(t *testing.T) {
 		{Name: "token", Rules: []identity.Rule{{Tokens: map[identity.Digest]bool{secret: true}, Listeners: []string{tlsAddress}}}},
 		{Name: "nobody", Rules: []identity.Rule{{Tokens: map[identity.Digest]bool{}}, {UIDs: []uint32{}}}},
 	})
-	none, known, unknown := identity.Taken{}, identity.Taken{Found: true, Digest: secret}, identity.Taken{Found: true, Digest: identity.DigestOf("guess")}
+	none, known, unknown := identity.Token{}, identity.Token{Found: true, Digest: secret}, identity.Token{Found: true, Digest: identity.DigestOf("guess")}
 	for name, c := range map[string]struct {
 		address string
 		peer    *listener.Peer
-		token   identity.Taken
+		token   identity.Token
 		want    string
 		status  int
 		says    string
@@ -68,7 +68,7 @@ func TestTheFirstTenantWithARuleThatFitsIsChosen(t *testing.T) {
 		"an unknown token":                 {tlsAddress, stranger, unknown, "", 401, "not known"},
 		"an unknown token beside a uid":    {unixAddress, process(1000, 1), unknown, "", 401, "not known"},
 		"a token on the wrong listener":    {unixAddress, process(5, 5), known, "", 403, "token " + secret.Short()},
-		"two tokens":                       {tlsAddress, stranger, identity.Taken{Found: true, Digest: secret, Ambiguous: true}, "", 400, "two different tokens"},
+		"two tokens":                       {tlsAddress, stranger, identity.Token{Found: true, Digest: secret, Ambiguous: true}, "", 400, "two different tokens"},
 		"uid -1 is nobody":                 {tlsAddress, stranger, none, "", 401, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,11 +114,11 @@ func TestWhatCannotBeFoundOutIsNotPassedOver(t *testing.T) {
 		{Name: "all", Rules: []identity.Rule{{Listeners: []string{unixAddress}}}},
 	})
 	client := identity.NewClient(noGroups{}, unixAddress, process(1, 1), time.Now())
-	_, err := tenants.Choose(t.Context(), client, &identity.Taken{}, nil)
+	_, err := tenants.Choose(t.Context(), client, &identity.Token{}, nil)
 	wantRefusal(t, err, 503, `cannot tell whether the client is tenant "staff"`)
 }
 
-func socketPair(t *testing.T) (net.Conn, time.Time) {
+func socketPair(t testing.TB) (net.Conn, time.Time) {
 	t.Helper()
 	l, err := net.Listen("unix", t.TempDir()+"/s")
 	if err != nil {
@@ -160,11 +160,11 @@ func TestNobodyIsAskedInVain(t *testing.T) {
 		{Name: "c", Rules: []identity.Rule{{Labels: map[string]string{"team": "ci"}}}},
 	})
 	client := identity.NewClient(noGroups{}, unixAddress, process(8, 8), time.Now())
-	if got, err := tenants.Choose(t.Context(), client, &identity.Taken{}, silent{t}); got != "b" || err != nil {
+	if got, err := tenants.Choose(t.Context(), client, &identity.Token{}, silent{t}); got != "b" || err != nil {
 		t.Errorf("got %q, %v, want b", got, err)
 	}
 	client = identity.NewClient(noGroups{}, tlsAddress, stranger, time.Now())
-	if _, err := tenants.Choose(t.Context(), client, &identity.Taken{}, silent{t}); err == nil {
+	if _, err := tenants.Choose(t.Context(), client, &identity.Token{}, silent{t}); err == nil {
 		t.Error("somebody on TCP is in a container")
 	}
 }

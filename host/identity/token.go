@@ -53,31 +53,29 @@ type Carriers struct {
 	IsRoot func(segment string) bool
 }
 
-// Taken is what was taken out of a request.
-type Taken struct {
+// Token is what a request carried to be known by, without the token itself.
+type Token struct {
 	// Found says that the request carried a token, and Digest which.
 	Found  bool
 	Digest Digest
 	// Ambiguous says that it carried two that differ.
 	Ambiguous bool
-	// Target and Fields are the request's, without the token.
-	Target string
-	Fields []abi.Pair
 }
 
-// Take finds the token of a request and takes it out, wherever it stands. fields
-// is changed in place. A token that nobody knows is taken out too: it may be one
-// that was valid yesterday, or is at another gateway.
-func (c *Carriers) Take(target string, fields []abi.Pair) Taken {
-	t := Taken{Target: target, Fields: fields}
+// Take finds the token of a request and takes it out, wherever it stands: it
+// returns the target and the fields without it. fields is changed in place. A
+// token that nobody knows is taken out too: it may be one that was valid
+// yesterday, or is at another gateway.
+func (c *Carriers) Take(target string, fields []abi.Pair) (Token, string, []abi.Pair) {
+	var t Token
 	if c.URL {
 		if token, rest, ok := c.cutSegment(target); ok {
-			t.Target = rest
+			target = rest
 			t.found(token)
 		}
 	}
 	if !c.Bearer && c.Header == "" {
-		return t
+		return t, target, fields
 	}
 	kept := fields[:0]
 	for i := range fields {
@@ -93,11 +91,10 @@ func (c *Carriers) Take(target string, fields []abi.Pair) Taken {
 		}
 		kept = append(kept, fields[i])
 	}
-	t.Fields = kept
-	return t
+	return t, target, kept
 }
 
-func (t *Taken) found(token string) {
+func (t *Token) found(token string) {
 	if token == "" {
 		return // no token, and nothing to keep
 	}
