@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/identity"
 	"github.com/sluice-gateway/sluice/host/listener"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
@@ -81,6 +82,7 @@ func (c *client) serve() {
 	peer, err := listener.Identify(ctx, c.net)
 	cancel()
 	if err != nil {
+		c.gateway.counted.Refused(metrics.Peer)
 		log.Warn("client refused", slog.String("listener", c.listener), slog.Any("error", err))
 		return
 	}
@@ -123,6 +125,7 @@ func (c *client) refuse(err error) {
 		}
 		return
 	}
+	c.gateway.counted.Refused(metrics.Malformed)
 	reason := malformed.Message
 	if c.gateway.current.Load().tenants.Tokens() {
 		reason = "malformed request; what is wrong with it was told to the client only, since it may be about a token"

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/listener"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 )
 
@@ -40,7 +41,10 @@ type Gateway struct {
 	current atomic.Pointer[generation]
 	ids     requestIDs
 
-	store store.Store // what filters share, over all generations
+	store   store.Store       // what filters share, over all generations
+	metrics *metrics.Registry // what they count
+	counted *metrics.Gateway  // what is counted beside them; nil where nobody can look
+	ready   readiness
 
 	reloading sync.Mutex // one reload at a time; guards what follows
 	engine    *engine
@@ -53,6 +57,7 @@ type Gateway struct {
 
 	mu        sync.Mutex // guards what follows
 	listeners []*listener.Listener
+	admin     *adminServer // nil where there is none
 	conns     map[*client]struct{}
 	closing   bool
 
@@ -92,6 +97,8 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 		load:      options.Load,
 		functions: functions,
 		store:     shared,
+		metrics:   metrics.New(metricsOptions(options.Config, log)),
+		counted:   newCounters(options.Config),
 		engine:    engine,
 		conns:     make(map[*client]struct{}),
 		slots:     newSlots(options.Config.Limits.Connections),
@@ -128,6 +135,13 @@ func (g *Gateway) Listen() error {
 			return fmt.Errorf("%s: %w", l.Pos, err)
 		}
 		g.listeners = append(g.listeners, opened)
+	}
+	if err := g.listenAdmin(&cfg.Admin); err != nil {
+		for _, l := range g.listeners {
+			err = errors.Join(err, l.Close())
+		}
+		g.listeners = nil
+		return err
 	}
 	return nil
 }
@@ -173,6 +187,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 			g.accept(l, i)
 		}()
 	}
+	g.admin.start(g.log)
 	g.mu.Unlock()
 	g.activate()
 	stopWatching := g.watch()
@@ -209,6 +224,7 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 			conn.Close()
 			return
 		}
+		g.counted.Accepted()
 		c := g.newClient(conn, l, index)
 		g.mu.Lock()
 		if g.closing {
@@ -252,6 +268,14 @@ var ErrUnchanged = errors.New("the configuration has not changed")
 // serves it to all new streams. Streams that have begun end with what they
 // began with. Any error leaves everything as it was.
 func (g *Gateway) Reload(ctx context.Context) error {
+	err := g.reload(ctx)
+	if !errors.Is(err, ErrUnchanged) {
+		g.counted.Reloaded(err != nil)
+	}
+	return err
+}
+
+func (g *Gateway) reload(ctx context.Context) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	if g.load == nil {
@@ -274,8 +298,11 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	if err := g.checkListeners(cfg.Listeners, old.config.Listeners); err != nil {
 		return err
 	}
-	if cfg.Store != old.config.Store {
+	switch {
+	case cfg.Store != old.config.Store:
 		return errors.New("store cannot be changed while the gateway runs: restart it, or put it back")
+	case cfg.Admin != old.config.Admin:
+		return errors.New("admin cannot be changed while the gateway runs: restart it, or put it back")
 	}
 	engine := g.engine
 	if !engine.serves(cfg) {
@@ -303,6 +330,7 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	}
 	next.number = old.number + 1
 	g.store.Configure(storeLimits(cfg))
+	g.metrics.Configure(metricsOptions(cfg, g.log))
 	g.current.Store(next)
 	g.slots.resize(cfg.Limits.Connections)
 	if g.active {
@@ -386,6 +414,8 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	// The last to go: until here it could be asked what is still going on.
+	errs = append(errs, g.admin.stop())
 	return errors.Join(errs...)
 }
 

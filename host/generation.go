@@ -127,6 +127,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Space:        shared.store.Space(store.Namespace{VMID: f.VMID}),
 		Upstreams:    granted(f, shared.callouts),
 		Callouts:     limits.Callouts,
+		Metrics:      shared.metrics,
 		Logger:       shared.log,
 
 		StreamCallouts: limits.StreamCallouts,

@@ -231,6 +231,7 @@ func (x *exchange) splice() bool {
 	}
 	x.waitUpload()
 	x.conn.Unwatch()
+	defer x.gateway.counted.Hijacked()()
 	n, err := upstream.Splice(x.conn, x.engine, through)
 	x.in, x.out = x.in+n.Up, x.out+n.Down
 	if err != nil {

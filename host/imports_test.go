@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"host/identity":      {"host/listener", "host/spiffe", "abi"},
 	"host/listener":      {"host/address", "host/spiffe"},
 	"host/store":         {},
+	"host/metrics":       {"abi"},
+	"host/admin":         {},
 	"host/wire":          {"abi"},
 	"host/trust":         {},
 	"host/upstream":      {"host/wire", "abi"},
@@ -32,21 +34,22 @@ var mayImport = map[string][]string{
 	"host/hostcall":      {"abi"},
 	"host/foreign":       {"host/dockerapi", "abi"},
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
-	"host/plugin":        {"host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "abi"},
+	"host/plugin":        {"host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "host/metrics", "abi"},
 	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "host/record", "abi"},
-	"host":               {"host/address", "host/foreign", "host/identity", "host/record", "host/store", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host":               {"host/address", "host/foreign", "host/identity", "host/record", "host/store", "host/metrics", "host/admin", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 }
 
 // onlyBy is which packages alone may import a library.
 var onlyBy = map[string][]string{
-	"github.com/tetratelabs/wazero": {"host/vm", "host/hostcall"},
-	"github.com/knadh/koanf":        {"host/config"},
-	"github.com/goccy/go-yaml":      {"host/config"},
-	"aead.dev/minisign":             {"host/trust"},
-	"github.com/spf13/cobra":        {"cmd/sluice"},
-	"net/http":                      {"host/callout", "cmd/sluice/standin", "host/bench", "host/hosttest"},
+	"github.com/tetratelabs/wazero":       {"host/vm", "host/hostcall"},
+	"github.com/knadh/koanf":              {"host/config"},
+	"github.com/goccy/go-yaml":            {"host/config"},
+	"aead.dev/minisign":                   {"host/trust"},
+	"github.com/spf13/cobra":              {"cmd/sluice"},
+	"github.com/prometheus/client_golang": {"host/metrics", "host/admin"},
+	"net/http":                            {"host/callout", "host/admin", "cmd/sluice/standin", "host/bench", "host/hosttest"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 // environment variables, Authorization and X-Registry-Auth; the query is left
 // out too, since a build's holds build arguments.
 func (x *exchange) log(outcome chain.Outcome) {
+	x.count(outcome)
 	level := slog.LevelInfo
 	if outcome.Verdict == chain.VerdictFail {
 		level = slog.LevelWarn

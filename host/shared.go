@@ -6,6 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 )
 
@@ -13,12 +14,13 @@ import (
 type commons struct {
 	functions *foreign.Registry
 	store     store.Store
+	metrics   *metrics.Registry // nil: what filters count is not kept
 	log       *slog.Logger
 	callouts  map[string]*callout.Upstream // by name, of one generation
 }
 
 func (g *Gateway) commons() *commons {
-	return &commons{functions: g.functions, store: g.store, log: g.log}
+	return &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log}
 }
 
 // with adds functions of the gateway's own.

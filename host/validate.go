@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/reference"
@@ -79,9 +80,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		f.Instances = 1
 		r := &report.Filters[i]
 		r.Name, r.Module, r.Size = f.Name, f.Module, len(f.Code)
-		if f.Signed != nil {
-			r.Signed = fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
-		}
+		r.Signed = signedAs(&f)
 		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, shared)
 		if err != nil {
 			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
@@ -92,6 +91,14 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		p.Close(ctx)
 	}
 	return report, nil
+}
+
+// signedAs is what a module's signature says, "" without one.
+func signedAs(f *config.Filter) string {
+	if f.Signed == nil {
+		return ""
+	}
+	return fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
 }
 
 // warnings lists what an operator should know of a filter that works.

@@ -11,12 +11,19 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // newChain starts n filters of one module.
 func newChain(tb testing.TB, n int, path, config string) *chain.Chain {
+	tb.Helper()
+	return newCountedChain(tb, n, path, config, nil)
+}
+
+// newCountedChain starts filters whose metrics are kept.
+func newCountedChain(tb testing.TB, n int, path, config string, counted *metrics.Registry) *chain.Chain {
 	tb.Helper()
 	code, err := os.ReadFile(path)
 	if err != nil {
@@ -29,7 +36,7 @@ func newChain(tb testing.TB, n int, path, config string) *chain.Chain {
 	tb.Cleanup(func() { engine.Close(context.Background()) })
 	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 5 * time.Second}
 	for i := range n {
-		p, err := plugin.New(tb.Context(), engine, plugin.Options{Name: fmt.Sprintf("filter-%d", i), Code: code, Config: []byte(config)})
+		p, err := plugin.New(tb.Context(), engine, plugin.Options{Name: fmt.Sprintf("filter-%d", i), Code: code, Config: []byte(config), Metrics: counted})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -56,10 +63,14 @@ var responseFields = []abi.Pair{
 // BenchmarkStream is the whole life of a GET's stream: context, the four
 // stages, done, log, delete.
 func BenchmarkStream(b *testing.B) {
-	guests := []struct{ name, path, config string }{
-		{"noop", "../../testdata/guests/noop.wasm", ""},
-		{"request-guard", "../../filters/request-guard.wasm", `{"default":"allow"}`},
-		{"response-headers", "../../filters/response-headers.wasm", `{"set":{"x-a":"b"}}`},
+	guests := []struct {
+		name, path, config string
+		counted            *metrics.Registry
+	}{
+		{"noop", "../../testdata/guests/noop.wasm", "", nil},
+		{"noop-timed", "../../testdata/guests/noop.wasm", "", metrics.New(metrics.Options{Shown: true})},
+		{"request-guard", "../../filters/request-guard.wasm", `{"default":"allow"}`, nil},
+		{"response-headers", "../../filters/response-headers.wasm", `{"set":{"x-a":"b"}}`, nil},
 	}
 	call, err := dockerapi.Classify("GET", "/v1.41/containers/json")
 	if err != nil {
@@ -70,7 +81,7 @@ func BenchmarkStream(b *testing.B) {
 	for _, guest := range guests {
 		for _, n := range []int{0, 1, 4, 10} {
 			b.Run(fmt.Sprintf("%s/filters=%d", guest.name, n), func(b *testing.B) {
-				c := newChain(b, n, guest.path, guest.config)
+				c := newCountedChain(b, n, guest.path, guest.config, guest.counted)
 				ctx := b.Context()
 				b.ReportAllocs()
 				for b.Loop() {

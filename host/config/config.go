@@ -70,6 +70,8 @@ type Config struct {
 	Store        Store
 	SharedData   SharedData
 	SharedQueues SharedQueues
+	Metrics      Metrics
+	Admin        Admin
 
 	// CacheDir is the absolute path of the directory that keeps compiled
 	// modules between starts, "" to keep them in memory only.

@@ -42,7 +42,7 @@ func (l *loader) variable(name, text string) (path string, ok bool) {
 		return path, true
 	case i >= 0:
 		l.fail(at, path+" cannot be set by a variable: "+settings[i].fileOnly, "")
-	case path == ttlPath:
+	case slices.Contains(nestedLists, path):
 		l.fail(at, path+" is a list and cannot be set by a variable", "write it in a file; variables set scalars only")
 	case slices.Contains(lists, top):
 		l.fail(at, top+" is a list and cannot be set by a variable", "write it in a file; variables set scalars only")

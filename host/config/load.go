@@ -21,6 +21,7 @@ func Load(opts Options) (*Config, error) {
 		lines:   map[string][]string{},
 		watch:   map[string]bool{},
 		modules: map[string]*moduleFile{},
+		nested:  map[string]*value{},
 	}
 	for _, path := range opts.Files {
 		l.readFile(path)
@@ -36,6 +37,8 @@ func Load(opts Options) (*Config, error) {
 	l.filters(c)
 	addDocker(c)
 	l.ttls(c)
+	l.tags(c)
+	l.checkAdmin(c)
 	l.checkLoops(c)
 	l.checkTokens(c)
 	l.checkReachable(c)
@@ -61,7 +64,9 @@ type loader struct {
 	secrets  []Position             // lines that are not to be shown
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, tenantList, upstreamList, filterList, verifyMap, ttlList *value
+	listenerList, tenantList, upstreamList, filterList, verifyMap *value
+	adminAddress                                                  *value            // where it is written
+	nested                                                        map[string]*value // the lists of nestedLists that were written
 
 	verify verification
 }

@@ -137,12 +137,16 @@ func allSettings() []setting {
 			c.Reload.Poll = l.duration(v, "reload.poll", 0, 24*time.Hour)
 		}},
 	}
-	return append(settings, sharedSettings()...)
+	settings = append(settings, sharedSettings()...)
+	return append(settings, adminSettings()...)
 }
 
 // What stands at the top level and is no setting: files alone write it, each in
 // one file.
 var lists = []string{"listeners", "tenants", "upstreams", "filters", "verify"}
+
+// Lists in a section, which are no settings either.
+var nestedLists = []string{ttlPath, tagsPath}
 
 const delimiter = "."
 
@@ -262,8 +266,10 @@ func keysUnder(section string) []string {
 			}
 		}
 	}
-	if key, ok := strings.CutPrefix(ttlPath, prefix); ok && section != "" {
-		keys = append(keys, key)
+	for _, path := range nestedLists {
+		if key, ok := strings.CutPrefix(path, prefix); ok && section != "" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }
@@ -304,9 +310,11 @@ func (l *loader) checkSection(section entry) {
 	}
 	for _, e := range section.value.entries {
 		switch path := section.key + delimiter + e.key; {
-		case path == ttlPath:
+		case slices.Contains(nestedLists, path):
 			e.key = path
-			l.list(&l.ttlList, e)
+			kept := l.nested[path]
+			l.list(&kept, e)
+			l.nested[path] = kept
 		case !isSetting(path):
 			l.unknownKey(e, section.key, keysUnder(section.key))
 		}

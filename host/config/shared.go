@@ -83,11 +83,12 @@ const ttlPath = "shared_data.ttl"
 
 // ttls reads the times to live.
 func (l *loader) ttls(c *Config) {
-	if l.ttlList == nil {
+	list := l.nested[ttlPath]
+	if list == nil {
 		return
 	}
 	seen := map[string]int{}
-	for _, item := range l.ttlList.items {
+	for _, item := range list.items {
 		var t TTL
 		if !l.object(item, "a ttl", fields{
 			"prefix": func(v *value) { t.Prefix, _ = l.text(v, "prefix") },

@@ -45,6 +45,9 @@ type Caller interface {
 	// Shared is what the guest shares with others. Never nil.
 	Shared() Shared
 
+	// Metrics are what the guest defines and counts. Never nil.
+	Metrics() Metrics
+
 	// Restricted tells whether only logging and the clock are to be served, and
 	// everything else answers INTERNAL_FAILURE: while the module starts, and
 	// while the guest's allocator runs inside of another host call.
@@ -85,6 +88,27 @@ type Shared interface {
 
 	// Requeue puts an item back that could not be handed to the guest.
 	Requeue(queue uint32, item []byte)
+}
+
+// Metrics are the counters, gauges and histograms of a filter, all its instances
+// together.
+type Metrics interface {
+	// DefineMetric returns the number of the metric of that name, which is the
+	// guest's memory and at most MaxMetricName bytes. BAD_ARGUMENT: the type is
+	// unknown, or not that of the name.
+	DefineMetric(kind abi.MetricType, name []byte) (id uint32, status abi.Status)
+
+	// RecordMetric sets a gauge, adds to a counter, or counts a value in a histogram.
+	// NOT_FOUND.
+	RecordMetric(id uint32, value uint64) abi.Status
+
+	// IncrementMetric adds to a counter or gauge. NOT_FOUND; BAD_ARGUMENT: that cannot
+	// be added to it.
+	IncrementMetric(id uint32, delta int64) abi.Status
+
+	// Metric is the value of a counter, or the bits of a gauge's. NOT_FOUND;
+	// BAD_ARGUMENT: it has no value.
+	Metric(id uint32) (value uint64, status abi.Status)
 }
 
 // Fuel is what the call that a guest is in may still cost.

@@ -6,10 +6,7 @@
 // asks the [Context] that the guest acts upon, and answers with an
 // [abi.Status]. OK is answered only after every output was written. What a
 // guest passes in is copied before the call returns; what it gets is copied into
-// memory that its own allocator lent.
-//
-// Functions that this version does not serve (metrics) exist, check their
-// arguments and answer UNIMPLEMENTED, so that every guest links.
+// memory that its own allocator lent. Every function of the ABI is served.
 //
 // The instance that a call comes from is the [context.Context] that the guest
 // was called with; see [Caller].

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -32,6 +33,7 @@ type caller struct {
 	context    testContext
 	shared     sharedSpace
 	callouts   testCallouts
+	metrics    *metrics.Filter
 	log        func(format string, args ...any) // an effect, for the transcript
 }
 
@@ -49,7 +51,8 @@ func (c *caller) ABIVersion() abi.Version        { return c.version }
 func (c *caller) Restricted() bool               { return c.restricted }
 func (c *caller) Log(l abi.LogLevel, msg string) { c.log("log %v %.60q", l, msg) }
 
-func (c *caller) Shared() hostcall.Shared { return c.shared }
+func (c *caller) Shared() hostcall.Shared   { return c.shared }
+func (c *caller) Metrics() hostcall.Metrics { return c.metrics }
 
 func (c *caller) Charge(units int64) bool { return c.vm.Charge(units) }
 
@@ -193,6 +196,7 @@ func newDriver(t testing.TB, guest string) *driver {
 	}}
 	d.shared = sharedSpace{store.NewMemory(store.Limits{Keys: 3, Bytes: 64, Queues: 2, QueueItems: 2, QueueBytes: 16}).Space(store.Namespace{VMID: "vm"})}
 	d.callouts = testCallouts{caller: d.caller, ended: true, code: 11, message: "timeout"}
+	d.metrics = metrics.New(metrics.Options{Series: 5}).Filter("demo")
 	d.caller.log = func(format string, args ...any) { fmt.Fprintf(&d.transcript, "    "+format+"\n", args...) }
 	d.context.request.Reset([]abi.Pair{
 		{Key: ":path", Value: "/_ping"},

@@ -31,8 +31,7 @@ type function struct {
 	// unrestricted functions are served at any time; see Caller.Restricted.
 	unrestricted bool
 	// loose functions link with any parameters, and answer UNIMPLEMENTED for
-	// others than args: they are not served yet, or some SDKs declare them
-	// wrongly (AssemblyScript's gRPC).
+	// others than args: some SDKs declare them wrongly (AssemblyScript's gRPC).
 	loose bool
 }
 
@@ -125,40 +124,6 @@ func (f *function) bind(body func(call) abi.Status, silent bool) api.GoModuleFun
 			stack[0] = uint64(status)
 		}
 	}
-}
-
-// unserved is the body of a function that is not there yet: it checks its
-// arguments, so that a guest's mistakes show before it is.
-func unserved(args string) func(call) abi.Status {
-	return func(c call) abi.Status {
-		i := 0
-		for _, arg := range args {
-			ok := true
-			switch arg {
-			case 'b':
-				_, ok = c.view(i)
-				i++
-			case 'w':
-				ok = c.writable(i, 4)
-			case 'W':
-				ok = c.writable(i, 8)
-			case 'o', 'O':
-				wanted := arg == 'o' || c.u32(i) != 0
-				ok = !wanted || c.writable(i, 4) && c.writable(i+1, 4)
-				i++
-			}
-			if !ok {
-				return abi.StatusInvalidMemoryAccess
-			}
-			i++
-		}
-		return abi.StatusUnimplemented
-	}
-}
-
-// later describes a function that is not there yet.
-func later(name, args string) function {
-	return function{name: name, args: args, body: unserved(args), loose: true}
 }
 
 func unimplemented(call) abi.Status { return abi.StatusUnimplemented }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -43,6 +44,7 @@ type Instance struct {
 	// during start and while the guest allocates for a host call.
 	restricted bool
 	serving    bool // the start is over
+	timed      bool // the time of its callbacks is taken
 	spent      bool // it belonged to one stream, which is over
 	// finished holds contexts whose guest called proxy_done inside a callback;
 	// they are deleted after it, since a guest is not entered twice.
@@ -64,6 +66,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		contexts: make(map[uint32]*Stream),
 		nextID:   rootID,
 	}
+	i.timed = p.metrics.Timed()
 	i.root.init(i)
 	i.callouts.instance = i
 	i.current = &i.root
@@ -153,7 +156,15 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	if f == nil {
 		return 0, nil
 	}
+	stage := stageOf[c]
+	var began time.Duration
+	if stage != 0 && i.timed {
+		began = metrics.Now()
+	}
 	result, err := f.Call(args...)
+	if stage != 0 && i.timed {
+		i.plugin.metrics.Took(i.shard, stage-1, metrics.Now()-began)
+	}
 	if i.serving {
 		i.plugin.options.Allowance.spend(i.vm.Used())
 	}
@@ -190,6 +201,7 @@ func (i *Instance) lose(err error) {
 	}
 	if i.serving { // else the error goes up to whoever starts it
 		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
+		i.plugin.metrics.Trapped(why(err))
 		i.plugin.crashed()
 	}
 }

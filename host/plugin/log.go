@@ -35,6 +35,7 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 	}
 	allowed, dropped := i.plugin.lines.take(time.Now())
 	if !allowed {
+		i.plugin.metrics.Dropped()
 		return
 	}
 	if dropped > 0 {

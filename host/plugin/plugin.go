@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -66,6 +67,9 @@ type Options struct {
 	Callouts int
 	// StreamCallouts is how many of them one stream may have. 0 means 16.
 	StreamCallouts int
+	// Metrics is where the filter counts, under its name. Nil means one of its own
+	// that nobody looks at.
+	Metrics *metrics.Registry
 	// Logger receives the guest's log lines and the plugin's own. Nil discards.
 	Logger *slog.Logger
 }
@@ -92,6 +96,7 @@ type Plugin struct {
 	quarantine quarantine
 
 	queues  queues
+	metrics *metrics.Filter
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 
@@ -138,6 +143,9 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	if options.VMID == "" {
 		options.VMID = options.Name
 	}
+	if options.Metrics == nil {
+		options.Metrics = metrics.New(metrics.Options{})
+	}
 	if options.Space == nil {
 		options.Space = store.NewMemory(store.Limits{}).Space(store.Namespace{VMID: options.VMID})
 	}
@@ -154,6 +162,7 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	}
 	p.quarantine.budget = options.CrashBudget.withDefaults()
 	p.queues.plugin = p
+	p.metrics = options.Metrics.Filter(options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if options.Isolation == PerStream {
 		if options.MaxInstances <= 0 {
@@ -295,4 +304,5 @@ func (p *Plugin) Close(ctx context.Context) {
 	if err := p.module.Close(ctx); err != nil {
 		p.log.Error("cannot free the module", slog.Any("error", err))
 	}
+	p.metrics.Release()
 }

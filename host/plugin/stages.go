@@ -59,14 +59,17 @@ next:
 }
 
 // String lists the stages of the set, separated by commas.
-func (s Stages) String() string {
-	var names []string
+func (s Stages) String() string { return strings.Join(s.Names(), ",") }
+
+// Names lists the stages of the set; it is empty and not nil for none.
+func (s Stages) Names() []string {
+	names := []string{}
 	for _, known := range stageNames {
 		if s&known.stage != 0 {
 			names = append(names, known.name)
 		}
 	}
-	return strings.Join(names, ",")
+	return names
 }
 
 // callback is the index of a guest's export in an instance's table of kept

@@ -5,6 +5,8 @@
 //	          x-count. A request with the field x-forget forgets the count.
 //	sender    puts a request's field x-job into the queue "jobs" of the vm_id "receiver".
 //	receiver  is that vm_id: it logs what comes, one item an event.
+//	meter     counts requests by the field x-value, with labels in the name as Envoy's tags take them out, how many are
+//	          under way, and how long paths are.
 package main
 
 import (
@@ -59,6 +61,8 @@ func (p *plugin) NewHttpContext(uint32) types.HttpContext {
 		return &counter{}
 	case "sender":
 		return &sender{}
+	case "meter":
+		return &meter{}
 	}
 	return &types.DefaultHttpContext{}
 }
@@ -122,4 +126,42 @@ func (*sender) OnHttpRequestHeaders(int, bool) types.Action {
 		proxywasm.LogError("send: " + err.Error())
 	}
 	return types.ActionContinue
+}
+
+type meter struct{ types.DefaultHttpContext }
+
+var (
+	counters = map[string]proxywasm.MetricCounter{}
+	underWay proxywasm.MetricGauge
+	paths    proxywasm.MetricHistogram
+)
+
+func (*meter) OnHttpRequestHeaders(int, bool) types.Action {
+	value, err := proxywasm.GetHttpRequestHeader("x-value")
+	if err != nil {
+		value = "none"
+	}
+	counter, ok := counters[value]
+	if !ok {
+		counter = proxywasm.DefineCounterMetric("custom_header_value_counts_value=" + value + "_reporter=wasmgosdk")
+		counters[value] = counter
+		underWay = proxywasm.DefineGaugeMetric("under.way")
+		paths = proxywasm.DefineHistogramMetric(`path_bytes{of="request"}`)
+	}
+	before := counter.Value()
+	counter.Increment(2)
+	if now := counter.Value(); now < before+2 {
+		proxywasm.LogErrorf("the counter went from %d to %d", before, now)
+	}
+	underWay.Add(1)
+	path, _ := proxywasm.GetHttpRequestHeader(":path")
+	paths.Record(uint64(len(path)))
+	return types.ActionContinue
+}
+
+func (*meter) OnHttpStreamDone() {
+	underWay.Add(-1)
+	if underWay.Value() < 0 {
+		proxywasm.LogError("fewer than none are under way")
+	}
 }

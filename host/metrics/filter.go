@@ -1,0 +1,94 @@
+package metrics
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+)
+
+// Stage is what a filter was called for.
+type Stage uint8
+
+// The stages whose time is taken.
+const (
+	RequestHeaders Stage = iota
+	RequestBody
+	ResponseHeaders
+	ResponseBody
+	Tick
+	Queue
+	stages
+)
+
+var stageNames = [stages]string{"request_headers", "request_body", "response_headers", "response_body", "tick", "queue"}
+
+// Trap is why an instance was lost.
+type Trap uint8
+
+// The reasons.
+const (
+	Crash Trap = iota // it trapped
+	Fuel              // it computed for too long
+	Panic             // the gateway failed on its behalf
+	traps
+)
+
+var trapNames = [traps]string{"crash", "fuel", "panic"}
+
+// shards is how many sets of counters of times there are, so that instances on
+// different cores do not write to the same memory.
+const shards = 8
+
+// Filter is what the instances of one filter count.
+type Filter struct {
+	registry *Registry
+	name     string
+	users    int // guarded by the registry's lock
+
+	times   [shards][stages]timeHistogram
+	traps   [traps]atomic.Uint64
+	dropped atomic.Uint64 // log lines
+
+	// What the guest defines. byID is replaced whole, and its first entry is empty.
+	byID          atomic.Pointer[[]*metric]
+	lost          atomic.Uint64 // definitions for which there was no room
+	nextComplaint atomic.Int64
+
+	mu     sync.RWMutex       // guards what follows; taken after the registry's
+	names  map[string]*metric // as they were written
+	series map[string]*metric // by seriesKey
+}
+
+func (f *Filter) init() {
+	all := []*metric{nil}
+	for kind := range abi.MetricTypeHistogram + 1 {
+		all = append(all, newMetric(len(all), kind))
+	}
+	f.byID.Store(&all)
+	f.names, f.series = make(map[string]*metric), make(map[string]*metric)
+}
+
+// Timed tells whether the time of callbacks is to be taken. A nil Filter takes none.
+func (f *Filter) Timed() bool { return f != nil && f.registry.shown }
+
+// Took notes how long a callback took. Instances of different numbers do not wait for
+// each other.
+func (f *Filter) Took(instance int, stage Stage, d time.Duration) {
+	f.times[uint(instance)%shards][stage].observe(d)
+}
+
+// Trapped notes the loss of an instance.
+func (f *Filter) Trapped(why Trap) { f.traps[why].Add(1) }
+
+// Traps is how many instances were lost.
+func (f *Filter) Traps() (n uint64) {
+	for why := range f.traps {
+		n += f.traps[why].Load()
+	}
+	return n
+}
+
+// Dropped notes a log line that was not written.
+func (f *Filter) Dropped() { f.dropped.Add(1) }

@@ -1,0 +1,115 @@
+package metrics
+
+import (
+	"cmp"
+	"log/slog"
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Options of a Registry. The zero value is usable.
+type Options struct {
+	// Series is how many series each filter may define. 0 means DefaultSeries.
+	Series int
+	// Tags are taken out of the names that filters define.
+	Tags []Tag
+	// Shown says that somebody may look: only then is it worth while to take the time
+	// of callbacks.
+	Shown bool
+	// Logger receives what becomes of definitions that cannot be kept. Nil discards.
+	Logger *slog.Logger
+}
+
+// DefaultSeries is how many series a filter may define when Options do not say.
+const DefaultSeries = 1000
+
+// Tag is a label that stands in the names of metrics.
+type Tag struct {
+	// Name is the label's.
+	Name string
+	// Pattern finds it: what its first group matches is taken out of the name, and
+	// the label's value is what its second group matches, or the first where there is
+	// one only. It is applied once to each name.
+	Pattern *regexp.Regexp
+}
+
+// Registry keeps what the filters of a gateway count. Its methods may be called
+// from any goroutine.
+type Registry struct {
+	options atomic.Pointer[Options]
+	shown   bool
+	log     *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	filters  map[string]*Filter
+	families map[string]*family // by every name that they take up
+}
+
+// New returns an empty registry.
+func New(options Options) *Registry {
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Registry{
+		shown:    options.Shown,
+		log:      options.Logger,
+		filters:  make(map[string]*Filter),
+		families: make(map[string]*family),
+	}
+	r.Configure(options)
+	return r
+}
+
+// Configure sets Series and Tags for what is defined from now on.
+func (r *Registry) Configure(options Options) {
+	if options.Series <= 0 {
+		options.Series = DefaultSeries
+	}
+	r.options.Store(&options)
+}
+
+// Filter returns the filter of that name, of which there is one for all generations.
+// Release must be called when it is not used any more; after the last one its
+// series are gone.
+func (r *Registry) Filter(name string) *Filter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.filters[name]
+	if f == nil {
+		f = &Filter{registry: r, name: name}
+		f.init()
+		r.filters[name] = f
+	}
+	f.users++
+	return f
+}
+
+// Release ends one use.
+func (f *Filter) Release() {
+	r := f.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.users--; f.users > 0 {
+		return
+	}
+	delete(r.filters, f.name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.series {
+		r.leave(m.family)
+	}
+}
+
+// all are the filters there are, by name.
+func (r *Registry) all() []*Filter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	filters := make([]*Filter, 0, len(r.filters))
+	for _, f := range r.filters {
+		filters = append(filters, f)
+	}
+	slices.SortFunc(filters, func(a, b *Filter) int { return cmp.Compare(a.name, b.name) })
+	return filters
+}

@@ -1,0 +1,41 @@
+package plugin
+
+import (
+	"errors"
+
+	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// Metrics implements hostcall.Caller.
+func (i *Instance) Metrics() hostcall.Metrics { return i.plugin.metrics }
+
+// Traps is how many instances the filter has lost since it was configured first,
+// in all generations.
+func (p *Plugin) Traps() uint64 { return p.metrics.Traps() }
+
+// stageOf is what a callback's time is counted as, plus one; 0 for those whose time
+// is not taken.
+var stageOf = [callbackCount]metrics.Stage{
+	onRequestHeaders:  1 + metrics.RequestHeaders,
+	onRequestBody:     1 + metrics.RequestBody,
+	onResponseHeaders: 1 + metrics.ResponseHeaders,
+	onResponseBody:    1 + metrics.ResponseBody,
+	onTick:            1 + metrics.Tick,
+	onQueueReady:      1 + metrics.Queue,
+}
+
+// why is what the loss of an instance is counted as.
+func why(err error) metrics.Trap {
+	var trap *vm.TrapError
+	var panicked *panicError
+	switch {
+	case errors.As(err, &trap) && trap.OutOfFuel:
+		return metrics.Fuel
+	case errors.As(err, &panicked):
+		return metrics.Panic
+	default:
+		return metrics.Crash
+	}
+}
