@@ -26,7 +26,7 @@ type admission struct {
 }
 
 func newAdmission(cfg *config.Config, resolver *reference.Resolver) admission {
-	a := admission{containers: containers{resolver}}
+	a := admission{containers: containers{resolver, cfg.Upstream}}
 	var tenants []identity.Tenant
 	for i := range cfg.Tenants {
 		tenants = append(tenants, newTenant(&cfg.Tenants[i]))
@@ -147,7 +147,13 @@ func (c *client) factsFor(gen *generation) *facts {
 }
 
 // containers asks the engine about containers, for package identity.
-type containers struct{ resolver *reference.Resolver }
+type containers struct {
+	resolver *reference.Resolver
+	address  string
+}
+
+// Address implements identity.Engine.
+func (c containers) Address() string { return c.address }
 
 // Container implements identity.Engine.
 func (c containers) Container(ctx context.Context, id string) (*identity.Container, error) {

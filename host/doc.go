@@ -32,6 +32,8 @@
 //   - module: compiled code. instance: a running module.
 //   - trap: the end of a callback that crashed or ran out of its limits.
 //   - verdict: allow, deny or fail (a filter could not answer).
+//   - tenant: one of those whom the gateway serves. A request is one tenant's, or
+//     nobody's where none are configured.
 //   - generation: one complete, immutable configuration with its compiled
 //     modules and running instances. A reload makes a new one and swaps.
 //
@@ -39,8 +41,9 @@
 //
 // handler.go tells it from top to bottom:
 //
-//	classify → new stream → request stages 1..n → (local response?) → upstream
-//	         → response stages n..1 → copy or splice → Done
+//	token out → classify → who asks → new stream → request stages 1..n
+//	         → (local response?) → upstream → response stages n..1
+//	         → copy or splice → Done
 //
 // RATIONALE.md in this directory has the reasons for the larger choices.
 package host

@@ -43,6 +43,9 @@ func TestWhoIsNoTenantMayPingAndNothingElse(t *testing.T) {
 	if resp.StatusCode != 403 || !strings.Contains(body, want) {
 		t.Errorf("got %d %s, want 403 with %q", resp.StatusCode, body, want)
 	}
+	if resp, body := g.Do("HEAD", "/v1.41/containers/c/archive?path=/", "", ""); resp.StatusCode != 403 || body != "" {
+		t.Errorf("HEAD: got %d %q, want 403 without a body", resp.StatusCode, body)
+	}
 	g.Log.Wait(t, `"verdict":"deny","reason":"no tenant is configured`)
 	for _, r := range engine.Requests() {
 		if !strings.HasSuffix(r.Target, "/_ping") {

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/identity"
 )
@@ -354,6 +356,56 @@ func TestAWebSocketOfAnotherOriginIsRefusedOnTCP(t *testing.T) {
 			}
 			attach("https://evil.example").want(d, "refused: 403\n", 1)
 			attach("null").want(d, "refused: 403\n", 1)
+		})
+	}
+}
+
+// A gateway that runs in a container itself sees the processes of others only in the host's PID namespace, and the paths of their control groups
+// from where it is.
+func TestAGatewayInAContainerKnowsTheContainersOfItsClients(t *testing.T) {
+	d := newDocker(t, clis(t)[0], engine(t))
+	enginePath := strings.TrimPrefix(engine(t), "unix://")
+	for name, c := range map[string]struct {
+		flags []string
+		want  string
+	}{
+		"the host's PID namespace":                {[]string{"--pid=host"}, "peer.tenant 200 build"},
+		"and the host's control groups":           {[]string{"--pid=host", "--cgroupns=host"}, "peer.tenant 200 build"},
+		"and a control group namespace":           {[]string{"--pid=host", "--cgroupns=private"}, "peer.tenant 200 build"},
+		"a PID namespace in which it sees nobody": {nil, `peer.tenant 503 .*run the gateway in the host's \(docker run --pid=host\)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := os.MkdirTemp(scratch, "c")
+			if err != nil {
+				t.Fatal(err)
+			}
+			module := filepath.Join(root(t), "testdata", "guests", "property.wasm")
+			text := strings.NewReplacer("{socket}", "/gateway/s", "{guest:property}", "/gateway/property.wasm").Replace(containerTenants)
+			for file, content := range map[string][]byte{"sluice.yaml": []byte(text), "property.wasm": readFile(t, module)} {
+				if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			gatewayName := fmt.Sprintf("%s-g%d", d.name, gateways.Add(1))
+			run := append([]string{"run", "-d", "--network", "none", "--name", gatewayName}, c.flags...)
+			// The gateway as it was built for these tests needs the machine's libraries.
+			run = append(run, "-v", dir+":/gateway", "-v", enginePath+":/engine.sock", "-v", sluice(t)+":/sluice:ro", "-v", "/usr:/usr:ro",
+				"-v", "/lib:/lib:ro", "-v", "/lib64:/lib64:ro", image, "/sluice", "serve", "--config", "/gateway/sluice.yaml", "--upstream", "unix:///engine.sock")
+			d.prepare(run...)
+			for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+				if conn, err := net.Dial("unix", filepath.Join(dir, "s")); err == nil {
+					_ = conn.Close()
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("the gateway does not listen:\n%s", d.finish(d.command("logs", gatewayName), nil).stderr)
+				}
+			}
+			got := d.prepare("run", "--rm", "--network", "none", "--name", d.name, "-l", "sluice-e2e.team=build", "-v", dir+"/s:/gateway.sock", "-v", peer(t)+":/peer:ro",
+				image, "/peer", "/gateway.sock", "peer.tenant")
+			if !regexp.MustCompile("^" + c.want).MatchString(got) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
 		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Ids of containers in these tests: one letter each, 64 times.
@@ -132,6 +134,8 @@ type machine map[string]struct {
 	err    error
 }
 
+func (m machine) Address() string { return "unix:///engine.sock" }
+
 func (m machine) Container(_ context.Context, wanted string) (*Container, error) {
 	for letter, c := range m {
 		if id(letter) != wanted {
@@ -226,6 +230,34 @@ func TestWithoutAnEngineAClaimIsAFailure(t *testing.T) {
 	}
 	if got, err := confirm(t.Context(), claims{}, nil, nil); got != nil || err != nil {
 		t.Errorf("without a claim: got %+v, %v, want nothing to be asked", got, err)
+	}
+}
+
+// A connection may outlive the engine that was asked about its client.
+func TestWhatOneEngineSaidDoesNotHoldForAnother(t *testing.T) {
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	known := &Container{ID: id("a")}
+	c := &Client{conn: conn, accepted: time.Now(), container: known, asked: "unix:///engine.sock"}
+	if got, err := c.Container(t.Context(), machine{}); got != known || err != nil {
+		t.Errorf("the same engine: got %+v, %v, want what it said", got, err)
+	}
+	c.asked = "tcp://another:2375"
+	if got, err := c.Container(t.Context(), machine{}); got != nil || err != nil {
+		t.Errorf("another engine: got %+v, %v, want none: this process is in no container of its", got, err)
 	}
 }
 

@@ -26,6 +26,7 @@ type Client struct {
 	groups    []uint32   // nil: not asked yet
 	container *Container // nil: not found yet
 	alone     bool       // it is in no container
+	asked     string     // the engine that said so
 }
 
 // NewClient describes the client of a connection that was accepted at a time, on

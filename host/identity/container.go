@@ -25,12 +25,16 @@ type Engine interface {
 	// Container returns the container with this id: nil without an error where
 	// there is none.
 	Container(ctx context.Context, id string) (*Container, error)
+
+	// Address says which engine it is: what was found out of one does not hold for
+	// another.
+	Address() string
 }
 
 // Container is the container that the client runs in; nil without an error where
 // it runs in none that the engine knows. What was found out holds for the
-// connection: the process that connected does not change, and neither do a
-// container's id and labels. A failure does not hold, and is tried again.
+// connection, as long as it is the same engine: the process that connected does
+// not change, and neither do a container's id and labels. A failure does not hold, and is tried again.
 //
 // The id in the path of a control group is only a claim. Somebody who may create
 // containers may say which group they are put below, and somebody with a session
@@ -42,7 +46,7 @@ func (c *Client) Container(ctx context.Context, engine Engine) (*Container, erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.container != nil || c.alone {
+	if (c.container != nil || c.alone) && (engine == nil || engine.Address() == c.asked) {
 		return c.container, nil
 	}
 	container, err := c.findContainer(ctx, engine)
@@ -50,6 +54,9 @@ func (c *Client) Container(ctx context.Context, engine Engine) (*Container, erro
 		return nil, fmt.Errorf("cannot tell which container the client is in: %w", err)
 	}
 	c.container, c.alone = container, container == nil
+	if engine != nil {
+		c.asked = engine.Address()
+	}
 	return container, nil
 }
 

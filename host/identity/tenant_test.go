@@ -146,6 +146,8 @@ func TestWithoutTenantsThereIsNothingToChoose(t *testing.T) {
 // silent is an engine that must not be asked.
 type silent struct{ t *testing.T }
 
+func (s silent) Address() string { return "unix:///engine.sock" }
+
 func (s silent) Container(_ context.Context, id string) (*identity.Container, error) {
 	s.t.Errorf("the engine was asked about %s", id)
 	return nil, nil
