@@ -68,6 +68,11 @@
 // When the engine does not answer, an Allow does not count. A filter that asks for its request's resource says so by
 // [Filter.ResolvesResource].
 //
+// # Calls to other services
+//
+// A function may ask a service that the gateway's configuration lets the filter call, and leave the verdict to the answer:
+// see [Request.Call]. The request waits meanwhile, and other requests do not. No answer denies.
+//
 // # Tests
 //
 // Package filtertest runs a table of cases against the filter twice: natively and as compiled WebAssembly.

@@ -32,6 +32,10 @@ type stream struct {
 
 	// documents are what this stream's references were read from: what a filter asked of them and was refused denies.
 	documents []*dockerjson.Document
+
+	waiting *calls                 // what a stage waits for
+	answers []*dockerjson.Document // of other services; as documents
+	over    bool                   // the stream has ended
 }
 
 // wanted is what a stream's body is wanted for.
@@ -110,24 +114,62 @@ func (s *stream) concerned() bool {
 	return len(s.plugin.filter.operations) == 0 || s.plugin.filter.concerns(s.op())
 }
 
-// conclude ends a stage.
-func (s *stream) conclude(v Verdict, failed int) types.Action {
-	for _, doc := range s.documents {
-		if err := doc.Err(); err != nil && !s.denied {
-			s.fail("read what a reference names", err)
+// conclude ends a stage, or its first part.
+func (s *stream) conclude(v Verdict, m *message) types.Action {
+	if s.decide(v, m) == allow {
+		return types.ActionContinue
+	}
+	return types.ActionPause
+}
+
+// decide does what is to be done about a verdict: nothing for an allow, and nothing yet where the stage waits.
+func (s *stream) decide(v Verdict, m *message) outcome {
+	for v.outcome == allow && s.err == nil && s.waiting == nil {
+		m.apply(&v)
+		if !m.bodyNext || s.err != nil {
+			break
 		}
+		m.bodyNext, m.done = false, true
+		v = s.plugin.filter.requestBody(s.plugin.config, &s.req)
+	}
+	if !s.denied {
+		s.misread("read what a reference names", s.documents)
+		s.misread("read an answer", s.answers)
+	}
+	if s.waiting != nil {
+		if v.outcome == wait && s.err == nil {
+			s.waiting.m = m
+			return wait
+		}
+		s.waiting = nil
+		if v.outcome == allow {
+			s.fail("decide", errors.New("it did not wait for the answer to its call: return what Call returns"))
+		}
+	}
+	failed := 500
+	if m.direction == hostapi.Response {
+		failed = 502
 	}
 	v = s.settle(v, failed)
 	s.err, s.badInput = nil, 0
 	if v.outcome == allow {
-		return types.ActionContinue
+		return allow
 	}
 	s.denied = true
 	if err := hostapi.SendLocalResponse(v.status, v.reason); err != nil {
 		// The response is under way already, or the host refuses: to hold it for good is all that is left.
 		Error("cannot deny the stream (" + v.reason + "): " + err.Error())
 	}
-	return types.ActionPause
+	return deny
+}
+
+// misread fails the stage for a document that the filter asked for something that it does not hold.
+func (s *stream) misread(what string, documents []*dockerjson.Document) {
+	for _, doc := range documents {
+		if err := doc.Err(); err != nil {
+			s.fail(what, err)
+		}
+	}
 }
 
 // OnHttpRequestHeaders implements types.HttpContext.
@@ -141,16 +183,12 @@ func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	if hasBody && s.req.wants == skip && !end {
 		_ = hostapi.SetProperty("skip", "sluice", "request_body") // a hint: OnHttpRequestBody would continue
 	}
+	s.req.bodyNext = end && s.req.wants == whole
 	v := Allow()
 	if s.err == nil && concerned && f.requestHeaders != nil {
 		v = f.requestHeaders(s.plugin.config, &s.req)
 	}
-	if end && s.req.wants == whole && v.outcome == allow && s.err == nil {
-		s.req.done = true
-		v = f.requestBody(s.plugin.config, &s.req)
-		s.req.apply(&v)
-	}
-	return s.conclude(v, 500)
+	return s.conclude(v, &s.req.message)
 }
 
 // OnHttpRequestBody implements types.HttpContext.
@@ -164,24 +202,20 @@ func (s *stream) OnHttpRequestBody(size int, end bool) types.Action {
 		return types.ActionContinue
 	case m.wants == chunks:
 		m.take(size)
-		v := f.requestChunk(s.plugin.config, &s.req, end)
-		m.apply(&v)
-		return s.conclude(v, 500)
+		return s.conclude(f.requestChunk(s.plugin.config, &s.req, end), m)
 	case !end:
 		return types.ActionPause // the host goes on to collect
 	}
 	m.done = true
 	m.take(size)
-	v := f.requestBody(s.plugin.config, &s.req)
-	m.apply(&v)
-	return s.conclude(v, 500)
+	return s.conclude(f.requestBody(s.plugin.config, &s.req), m)
 }
 
 // OnHttpRequestTrailers implements types.HttpContext. Where trailers end a body, the body was never called with the end
 // of the stream, and cannot be read any more.
 func (s *stream) OnHttpRequestTrailers(int) types.Action {
 	if !s.denied && s.req.wants == whole && !s.req.done {
-		return s.conclude(DenyWith(400, "a request body that ends with trailers cannot be checked"), 500)
+		return s.conclude(DenyWith(400, "a request body that ends with trailers cannot be checked"), &s.req.message)
 	}
 	return types.ActionContinue
 }
@@ -191,6 +225,7 @@ func (s *stream) OnHttpRequestTrailers(int) types.Action {
 func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
 	f := s.plugin.filter
 	s.resp.reset()
+	s.waiting = nil
 	hasBody := f.responseBody != nil || f.responseChunk != nil
 	concerned := !s.denied && s.concerned()
 	if s.err == nil && concerned {
@@ -203,7 +238,7 @@ func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
 	if s.err == nil && concerned && f.responseHeaders != nil {
 		v = f.responseHeaders(s.plugin.config, &s.resp)
 	}
-	return s.conclude(v, 502)
+	return s.conclude(v, &s.resp.message)
 }
 
 // OnHttpResponseBody implements types.HttpContext.
@@ -214,18 +249,17 @@ func (s *stream) OnHttpResponseBody(size int, end bool) types.Action {
 		return types.ActionContinue
 	case m.wants == chunks:
 		m.take(size)
-		v := f.responseChunk(s.plugin.config, &s.resp, end)
-		m.apply(&v)
-		return s.conclude(v, 502)
+		return s.conclude(f.responseChunk(s.plugin.config, &s.resp, end), m)
 	case !end:
 		return types.ActionPause
 	}
 	m.done = true
 	m.take(size)
-	v := f.responseBody(s.plugin.config, &s.resp)
-	m.apply(&v)
-	return s.conclude(v, 502)
+	return s.conclude(f.responseBody(s.plugin.config, &s.resp), m)
 }
+
+// OnHttpStreamDone implements types.HttpContext.
+func (s *stream) OnHttpStreamDone() { s.over, s.waiting = true, nil }
 
 // message is what requests and responses have in common.
 type message struct {
@@ -233,6 +267,7 @@ type message struct {
 	direction hostapi.Direction
 	wants     wanted
 	done      bool // the function for the whole body was called
+	bodyNext  bool // it is called in this stage, when the one for the headers has allowed
 	loaded    bool // body is what the host holds
 	body      []byte
 	doc       *dockerjson.Document

@@ -13,6 +13,7 @@ const (
 	none outcome = iota
 	allow
 	deny
+	wait // for the answers to calls
 )
 
 // Allow lets the stream go on, as the setters of this stage left it. If one of them, or a lookup, failed, the stream is

@@ -35,7 +35,7 @@ func compiled(t *testing.T, code []byte) start {
 	})
 	return func(t *testing.T, config string, played *played) (host, error) {
 		p, err := plugin.New(t.Context(), engine, plugin.Options{
-			Name: "filter", Code: code, Config: []byte(config), Instances: 1, Functions: played.functions,
+			Name: "filter", Code: code, Config: []byte(config), Instances: 1, Functions: played.functions, Upstreams: played.services.serve(t),
 			CallTimeout: 10 * time.Second, // a loaded machine is no finding
 			Logger:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
@@ -43,7 +43,7 @@ func compiled(t *testing.T, code []byte) start {
 			return nil, err
 		}
 		t.Cleanup(func() { p.Close(t.Context()) })
-		return &chained{&chain.Chain{
+		return &chained{services: played.services, chain: &chain.Chain{
 			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, PauseLimit: 10 * time.Second, MinAPIVersion: "1.24",
 			References: played.references,
 		}}, nil
@@ -56,7 +56,10 @@ func closeEngine(t *testing.T, engine *vm.Engine) {
 	}
 }
 
-type chained struct{ chain *chain.Chain }
+type chained struct {
+	chain    *chain.Chain
+	services *services
+}
 
 func (h *chained) run(t *testing.T, c Case) outcome {
 	call, err := dockerapi.Classify(c.Request.Method, c.Request.Path)
@@ -86,6 +89,7 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 	}
 	s := h.chain.Open(t.Context(), info, pairs(c.Request.Headers))
 	defer s.Close()
+	defer h.services.end(t) // the end of the stream would cancel what nobody waits for
 
 	s.RequestHeaders(c.Request.Body == "")
 	sent := feed(s, c.Request.Body, s.RequestBody)

@@ -13,7 +13,8 @@
 //		})
 //	}
 //
-// A filter that resolves references is given an engine of Case.References.
+// A filter that resolves references is given an engine of Case.References, and one that calls other services their answers
+// by Case.Calls: the compiled filter makes real calls.
 //
 // The docker.* properties of a case are those that the gateway itself derives from method and path. Bodies arrive in two
 // pieces, as on a slow connection.
@@ -55,7 +56,9 @@ type Case struct {
 	References []Reference
 	// EngineSilent: the engine does not answer when it is asked what a reference names.
 	EngineSilent bool
-	Want         Want
+	// Calls are those to other services that the filter is to make, and no others, with their answers.
+	Calls []Call
+	Want  Want
 }
 
 // Request is what the client sends.
@@ -157,7 +160,7 @@ func (s Suite) run(t *testing.T, start start) {
 			if err != nil {
 				t.Fatalf("the configuration %s is refused: %v", config, err)
 			}
-			p.begin(c)
+			p.begin(t, c)
 			c.check(t, h.run(t, c))
 		})
 	}
@@ -178,6 +181,7 @@ func (s Suite) newPlayed(t *testing.T) *played {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.services = s.services()
 	return p
 }
 

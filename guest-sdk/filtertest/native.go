@@ -3,6 +3,7 @@ package filtertest
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +35,9 @@ type native struct {
 	call   dockerapi.Call // the request that is being played
 	kept   map[any]any    // by foreign functions
 	ahead  bool           // the filter wants its request's resource to be resolved before it is called
+
+	calls     []nativeCall // that are not answered yet
+	continued [2]bool
 }
 
 type stage uint8
@@ -90,7 +94,10 @@ func (n *native) run(t *testing.T, c Case) outcome {
 		n.played.references.Prefetch(t.Context(), nativeStream{n})
 	}
 	stream := n.plugin.NewHttpContext(2)
+	n.calls = nil
 	defer stream.OnHttpStreamDone()
+	defer n.played.services.end(t)
+	defer n.answerAll(func() bool { return false }) // those that nobody waits for
 
 	n.stage = requestHeaders
 	sent := n.play(c.Request.Body, requestBody, "request_body", hostapi.Request, stream.OnHttpRequestHeaders, stream.OnHttpRequestBody)
@@ -124,11 +131,11 @@ func (n *native) play(
 	onHeaders, onBody func(int, bool) types.Action,
 ) (sent []byte) {
 	action := onHeaders(n.headers[d].Len(), body == "")
-	if n.denied != nil {
+	if action = n.await(d, action); n.denied != nil {
 		return nil
 	}
 	if action != types.ActionContinue {
-		n.t.Error("the filter holds the stream without having denied it")
+		n.t.Error("the filter holds the stream without having denied it, or asked anybody")
 	}
 	if body == "" || n.skip[hint] {
 		return []byte(body)
@@ -138,6 +145,9 @@ func (n *native) play(
 		end := i == len(pieces(body))-1
 		n.body[d] = append(n.body[d], piece...)
 		action := onBody(len(n.body[d]), end)
+		if end {
+			action = n.await(d, action)
+		}
 		if n.denied != nil {
 			return nil
 		}
@@ -145,7 +155,7 @@ func (n *native) play(
 			sent = append(sent, n.body[d]...)
 			n.body[d] = nil
 		} else if end {
-			n.t.Error("the filter holds the end of the body without having denied it")
+			n.t.Error("the filter holds the end of the body without having denied it, or asked anybody")
 		}
 	}
 	return sent
@@ -295,6 +305,54 @@ func (n *native) SendLocalResponse(status int, body string) error {
 	}
 	n.denied = &outcome{denied: true, status: status, reason: body}
 	return nil
+}
+
+// Continue lets a direction that the filter holds go on.
+func (n *native) Continue(d hostapi.Direction) error {
+	n.continued[d] = true
+	return nil
+}
+
+// nativeCall is a call that a filter made, which is answered once its function is back.
+type nativeCall struct {
+	hostapi.Call
+	answered func(hostapi.Answer)
+}
+
+// Dispatch takes a call.
+func (n *native) Dispatch(c hostapi.Call, answered func(hostapi.Answer)) error {
+	if !slices.Contains(n.played.services.names, c.Upstream) {
+		return types.ErrorStatusBadArgument
+	}
+	n.calls = append(n.calls, nativeCall{c, answered})
+	return nil
+}
+
+// await answers the filter's calls until it lets go of what it holds.
+func (n *native) await(d hostapi.Direction, action types.Action) types.Action {
+	if action == types.ActionContinue {
+		return action
+	}
+	n.continued[d] = false
+	n.answerAll(func() bool { return n.continued[d] || n.denied != nil })
+	if n.continued[d] {
+		return types.ActionContinue
+	}
+	return action
+}
+
+func (n *native) answerAll(enough func() bool) {
+	for len(n.calls) > 0 && !enough() {
+		c := n.calls[0]
+		n.calls = n.calls[1:]
+		a := n.played.services.take(c.Upstream, valueOf(c.Headers, ":method"), valueOf(c.Headers, ":path"),
+			func(name string) string { return valueOf(c.Headers, name) }, c.Body)
+		if a.Fails {
+			c.answered(hostapi.Answer{Failure: "reset"})
+			continue
+		}
+		c.answered(hostapi.Answer{Headers: a.pairs(), Body: []byte(a.Body)})
+	}
 }
 
 // CallForeign calls the gateway's own functions, about the things of the case.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"testing"
 
 	sluice "github.com/sluice-gateway/sluice/guest-sdk"
 	"github.com/sluice-gateway/sluice/host/foreign"
@@ -125,6 +126,7 @@ type played struct {
 	things     things
 	references *reference.Functions
 	functions  *foreign.Registry
+	services   *services
 }
 
 func newPlayed(own map[string]foreign.Function) (*played, error) {
@@ -139,4 +141,7 @@ func newPlayed(own map[string]foreign.Function) (*played, error) {
 }
 
 // begin makes a case's things those that are found.
-func (p *played) begin(c Case) { p.things = things{all: c.References, silent: c.EngineSilent} }
+func (p *played) begin(t *testing.T, c Case) {
+	p.things = things{all: c.References, silent: c.EngineSilent}
+	p.services.begin(t, c)
+}

@@ -69,6 +69,13 @@ func CallForeign(name string, arguments []byte) (result []byte, status Status) {
 	return current.CallForeign(name, arguments)
 }
 
+// Continue lets a direction that is held go on.
+func Continue(d Direction) error { return current.Continue(d) }
+
+// Dispatch calls another service. answered is called later, in a callback of its own, while the stream is the one that host
+// calls act upon; never when the stream has ended first.
+func Dispatch(c Call, answered func(Answer)) error { return current.Dispatch(c, answered) }
+
 // noHost is the host of a filter that is called by nobody who could be one.
 type noHost struct{}
 
@@ -83,5 +90,7 @@ func (noHost) AddHeader(_ Direction, _, _ string) error        { return errNoHos
 func (noHost) RemoveHeader(_ Direction, _ string) error        { return errNoHost }
 func (noHost) Body(_ Direction, _ int) ([]byte, error)         { return nil, errNoHost }
 func (noHost) SetBody(_ Direction, _ []byte) error             { return errNoHost }
+func (noHost) Continue(Direction) error                        { return errNoHost }
+func (noHost) Dispatch(Call, func(Answer)) error               { return errNoHost }
 func (noHost) SendLocalResponse(_ int, _ string) error         { return errNoHost }
 func (noHost) CallForeign(_ string, _ []byte) ([]byte, Status) { return nil, NotFound }

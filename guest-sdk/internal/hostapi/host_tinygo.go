@@ -116,3 +116,46 @@ func CallForeign(name string, arguments []byte) (result []byte, status Status) {
 
 //go:wasmimport env proxy_call_foreign_function
 func callForeignFunction(name *byte, nameSize uint32, arguments *byte, argumentsSize uint32, data **byte, size *uint32) uint32
+
+// Continue lets a direction that is held go on.
+func Continue(d Direction) error {
+	if d == Request {
+		return proxywasm.ResumeHttpRequest()
+	}
+	return proxywasm.ResumeHttpResponse()
+}
+
+// Dispatch calls another service. answered is called later, in a callback of its own, while the stream is the one that host
+// calls act upon; never when the stream has ended first.
+func Dispatch(c Call, answered func(Answer)) error {
+	_, err := proxywasm.DispatchHttpCall(c.Upstream, c.Headers, c.Body, nil, c.Timeout, func(fields, size, _ int) {
+		var a Answer
+		if fields == 0 {
+			a.Failure = failure()
+			answered(a)
+			return
+		}
+		var err error
+		if a.Headers, err = proxywasm.GetHttpCallResponseHeaders(); err == nil && size > 0 {
+			a.Body, err = proxywasm.GetHttpCallResponseBody(0, size)
+		}
+		if err != nil {
+			a.Failure = "cannot read the answer: " + err.Error()
+		}
+		answered(a)
+	})
+	return err
+}
+
+// failure is why a call has no answer.
+func failure() string {
+	var code, size uint32
+	var data *byte
+	if Status(getStatus(&code, &data, &size)) != OK || data == nil || size == 0 {
+		return "unknown reason"
+	}
+	return unsafe.String(data, size) // allocated by proxy_on_memory_allocate, and ours
+}
+
+//go:wasmimport env proxy_get_status
+func getStatus(code *uint32, message **byte, size *uint32) uint32

@@ -42,6 +42,21 @@ const (
 	BrokenConnection Status = 11
 )
 
+// Call is a call to another service.
+type Call struct {
+	Upstream string
+	Headers  [][2]string
+	Body     []byte
+	Timeout  uint32 // in milliseconds; 0 for the host's own
+}
+
+// Answer is what came of a Call.
+type Answer struct {
+	Headers [][2]string
+	Body    []byte
+	Failure string // why there is no answer; "" when there is one
+}
+
 // Host is what a native test offers in the place of the ABI. Its methods act upon the stream whose callback runs.
 type Host interface {
 	Log(level Level, message string)
@@ -56,6 +71,8 @@ type Host interface {
 	Body(d Direction, size int) ([]byte, error)
 	SetBody(d Direction, body []byte) error
 	SendLocalResponse(status int, body string) error
+	Continue(d Direction) error
+	Dispatch(c Call, answered func(Answer)) error
 	CallForeign(name string, arguments []byte) (result []byte, status Status)
 }
 

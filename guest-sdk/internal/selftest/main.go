@@ -1,5 +1,6 @@
 // Command selftest is a filter that does what its configuration says with references, and denies everything with what came of
-// it: so that one table of cases shows what the SDK makes of the gateway's answers, natively and compiled.
+// it, or asks other services: so that one table of cases shows what the SDK makes of the gateway's answers, natively and
+// compiled.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 
 type config struct {
 	do, ref, function string
+	ask               string
 	kind              sluice.Kind
 }
 
@@ -19,17 +21,24 @@ func init() {
 		Name: "selftest",
 		Parse: func(c *sluice.Config) config {
 			return config{
-				do:  c.OneOf("do", "resolve", "resolve", "resource", "look", "pin", "rights", "misread", "property", "call"),
+				do:  c.OneOf("do", "resolve", "resolve", "resource", "look", "pin", "rights", "misread", "property", "call", "ask"),
+				ask: c.String("ask", ""),
 				ref: c.String("ref", ""), kind: sluice.Kind(c.String("kind", "container")), function: c.String("function", ""),
 			}
 		},
 		ResolvesResource: true,
 		RequestHeaders:   check,
+		RequestBody:      checkBody,
+		ResponseHeaders:  checkResponse,
+		ResponseBody:     checkResponseBody,
+		RequestChunk:     checkChunk,
 	})
 }
 
 func check(c *config, r *sluice.Request) sluice.Verdict {
 	switch c.do {
+	case "ask":
+		return ask(c, r)
 	case "resource":
 		return tell(r.ResolveResource())
 	case "pin":
