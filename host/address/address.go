@@ -134,6 +134,21 @@ func (a Address) Reachable() bool {
 	return err != nil || !ip.Unmap().IsLoopback()
 }
 
+// Same tells whether two could not listen side by side: the loopback addresses of
+// both families can.
+func (a Address) Same(b Address) bool {
+	if a.IsUnix() || b.IsUnix() {
+		return a.Answers(b)
+	}
+	own := func(host string) string {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() && !ip.Is4In6() && !ip.IsUnspecified() {
+			return ip.String()
+		}
+		return plainHost(host)
+	}
+	return a.Port == b.Port && a.Port != 0 && own(a.Host) == own(b.Host)
+}
+
 // Answers tells whether connecting to target would reach what listens at a.
 func (a Address) Answers(target Address) bool {
 	if a.IsUnix() || target.IsUnix() {

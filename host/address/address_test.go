@@ -58,6 +58,36 @@ func TestWhatIsNoAddressIsRefused(t *testing.T) {
 	}
 }
 
+func TestTwoListenersMayShareAPortAndNotAnAddress(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"tcp://127.0.0.1:1", "tcp://localhost:1", true},
+		{"tcp://127.0.0.1:1", "tcp://[::ffff:127.0.0.1]:1", true},
+		{"tcp://127.0.0.1:1", "tcp://[::1]:1", false},
+		{"tcp://[::1]:1", "tcp://[0:0::1]:1", true},
+		{"tcp://127.0.0.1:1", "tcp://127.0.0.2:1", false},
+		{"tcp://127.0.0.1:1", "tcp://127.0.0.1:2", false},
+		{"tcp://127.0.0.1:0", "tcp://127.0.0.1:0", false},
+		{"tcp://:1", "tcp://0.0.0.0:1", true},
+		{"unix:///run/s", "unix:///run/./s", true},
+		{"unix:///run/s", "tcp://127.0.0.1:1", false},
+	} {
+		a, err := address.Parse(c.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := address.Parse(c.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, back := a.Same(b), b.Same(a); got != c.want || back != c.want {
+			t.Errorf("%s and %s: got %v and %v, want %v", c.a, c.b, got, back, c.want)
+		}
+	}
+}
+
 // A gateway must notice that it would call itself.
 func TestAListenerAnswersUnderEveryNameThatItHas(t *testing.T) {
 	dir := t.TempDir()

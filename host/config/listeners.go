@@ -47,7 +47,7 @@ func (l *loader) listeners(c *Config) {
 			continue
 		}
 		for _, other := range c.Listeners {
-			if listener.Address != "" && samePlace(listener.Address, other.Address) {
+			if listener.Address != "" && place(listener.Address).Same(place(other.Address)) {
 				l.fail(item.get("address").pos, fmt.Sprintf("another listener has the address %s", listener.Address), fmt.Sprintf("the first is on line %d", other.Pos.Line))
 				break
 			}
