@@ -439,6 +439,7 @@ type Stats struct {
 	Connections int    // open client connections
 	Streams     int    // streams that run
 	Instances   int    // running instances of the current generation
+	Contexts    int    // HTTP contexts that are open in them
 	Retiring    int    // old generations that wait for their streams
 }
 
@@ -448,6 +449,7 @@ func (g *Gateway) Stats() Stats {
 	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load())}
 	for _, p := range current.plugins {
 		s.Instances += p.Instances()
+		s.Contexts += p.Contexts()
 	}
 	g.mu.Lock()
 	s.Connections = len(g.conns)

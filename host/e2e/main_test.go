@@ -3,11 +3,14 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +28,16 @@ const patience = 90 * time.Second
 var scratch string
 
 func TestMain(m *testing.M) {
-	var err error
+	// Most of the time these tests wait, for containers that start and, the long ones, for minutes of silence.
+	parallel := max(4, runtime.GOMAXPROCS(0))
+	if isLong {
+		parallel = 16
+	}
+	err := flag.Set("test.parallel", strconv.Itoa(parallel))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if scratch, err = os.MkdirTemp("", "sluice-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -5,25 +5,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/sluice-gateway/sluice/host"
-	"github.com/sluice-gateway/sluice/host/config"
 )
 
 const (
@@ -61,8 +53,7 @@ func TestThousandSwapsUnderLoad(t *testing.T) {
 
 // swapping is a gateway of this process whose filter's module the test replaces.
 type swapping struct {
-	*testing.T
-	gateway    *host.Gateway
+	*inside
 	socket     string
 	module     string    // path of the module
 	good       [2][]byte // its two versions
@@ -77,7 +68,7 @@ func newSwapping(t *testing.T, upstream string) *swapping {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := &swapping{T: t, socket: filepath.Join(dir, "docker.sock"), module: filepath.Join(dir, "version.wasm")}
+	s := &swapping{inside: &inside{T: t}, socket: filepath.Join(dir, "docker.sock"), module: filepath.Join(dir, "version.wasm")}
 	code := readFile(t, filepath.Join("testdata", "version.wasm"))
 	s.good = [2][]byte{code, bytes.ReplaceAll(code, []byte("version-A"), []byte("version-B"))}
 	s.broken = [][]byte{[]byte("this is no module"), code[:len(code)/2]}
@@ -97,33 +88,7 @@ reload: {watch: false, drain: 1h}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	read := func() (*config.Config, error) { return config.Load(config.Options{Files: []string{file}}) }
-	loaded, err := read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &logBuffer{}
-	s.gateway, err = host.New(t.Context(), host.Options{
-		Config: loaded, Load: read, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.gateway.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.gateway.Serve(context.Background()) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := errors.Join(s.gateway.Shutdown(ctx), <-served); err != nil {
-			t.Errorf("shut down: %v", err)
-		}
-		if t.Failed() {
-			t.Logf("errors that the gateway logged:\n%s", log)
-		}
-	})
+	s.inside = startInside(t, file)
 	s.generation = s.gateway.Stats().Generation
 
 	d := newDocker(t, clis(t)[0], upstream)
@@ -181,79 +146,6 @@ func (s *swapping) swap(n int) {
 			s.Fatalf("after swap %d a new request is served by %q, want %q", i, got, want)
 		}
 	}
-}
-
-// held is what the process holds when nothing goes on.
-type held struct {
-	goroutines, instances, connections, mappings int
-	heap                                         uint64
-	resident                                     int64
-}
-
-func (s *swapping) held() held {
-	s.Helper()
-	var h held
-	// Connections end and retired generations are freed in the background: what is held is what remains after that.
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		runtime.GC()
-		next := held{goroutines: runtime.NumGoroutine(), mappings: mappings(s.T)}
-		stats := s.gateway.Stats()
-		next.instances, next.connections = stats.Instances, stats.Connections
-		settled := next.goroutines == h.goroutines && next.mappings == h.mappings && stats.Streams == 0 && stats.Connections == 0
-		h = next
-		if settled || time.Now().After(deadline) {
-			break
-		}
-	}
-	debug.FreeOSMemory()
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	h.heap, h.resident = memory.HeapAlloc, resident(s.T)
-	return h
-}
-
-// wantHeld compares with what was held before: the counts exactly as they were, memory within what one generation and the allocators'
-// slack may come to. A leak of a thousandth of a generation at each swap would be seen.
-func (s *swapping) wantHeld(before held) {
-	s.Helper()
-	after := s.held()
-	s.Logf("held before %+v\nheld after  %+v", before, after)
-	if after.goroutines > before.goroutines+3 {
-		stacks := make([]byte, 1<<20)
-		s.Errorf("%d goroutines, %d before\n%s", after.goroutines, before.goroutines, stacks[:runtime.Stack(stacks, true)])
-	}
-	if after.instances != before.instances || after.connections != 0 {
-		s.Errorf("%d instances and %d connections, %d and 0 before", after.instances, after.connections, before.instances)
-	}
-	// wazero maps each module's machine code and each instance's memory.
-	if after.mappings > before.mappings+100 {
-		s.Errorf("%d memory mappings, %d before", after.mappings, before.mappings)
-	}
-	if after.heap > before.heap+8<<20 {
-		s.Errorf("%d KiB of heap, %d before", after.heap>>10, before.heap>>10)
-	}
-	slack := int64(24 << 20)
-	if raceEnabled {
-		slack *= 4 // the detector keeps shadow memory for all that was ever used
-	}
-	if after.resident > before.resident+slack {
-		s.Errorf("%d KiB resident, %d before", after.resident>>10, before.resident>>10)
-	}
-}
-
-func mappings(t *testing.T) int {
-	t.Helper()
-	return bytes.Count(readFile(t, "/proc/self/maps"), []byte("\n"))
-}
-
-func resident(t *testing.T) int64 {
-	t.Helper()
-	fields := strings.Fields(string(readFile(t, "/proc/self/statm")))
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * int64(os.Getpagesize())
 }
 
 // A load is traffic of all kinds at once, until it is ended.
