@@ -27,6 +27,8 @@ type Filter struct {
 	// Config is the configuration of the quickstart, a JSON object. With it, ordinary work of the docker command line
 	// goes through: run, exec, build, cp, logs.
 	Config json.RawMessage
+	// Optional filters are in the quickstart's configuration as a comment: they change too much of what its user sees.
+	Optional bool
 }
 
 // Catalog returns the bundled filters in the order of the quickstart's chain: what refuses comes before what changes.
@@ -46,6 +48,12 @@ func Catalog() []Filter {
 			Name:        "owner-label",
 			Description: "labels the containers, volumes, networks and services that are created; here with sluice.owner=quickstart",
 			Config:      json.RawMessage(`{"labels":{"sluice.owner":"quickstart"}}`),
+		},
+		{
+			Name:        "owner",
+			Description: "keeps tenants apart: each sees and uses only what was created with his label; here there is one, quickstart",
+			Config:      json.RawMessage(`{"owner":"quickstart"}`),
+			Optional:    true,
 		},
 		{
 			Name:        "redact-env",

@@ -40,7 +40,7 @@ func unhex(c byte) byte {
 	return 16
 }
 
-// escape encodes a part of a query.
+// escape encodes a part of a query, in the gateway's one form.
 func escape(s string) string {
 	const hex = "0123456789ABCDEF"
 	out := make([]byte, 0, len(s))
@@ -49,6 +49,8 @@ func escape(s string) string {
 		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 			c == '-' || c == '_' || c == '.' || c == '~':
 			out = append(out, c)
+		case c == ' ':
+			out = append(out, '+')
 		default:
 			out = append(out, '%', hex[c>>4], hex[c&15])
 		}

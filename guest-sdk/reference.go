@@ -135,6 +135,12 @@ func (x *Reference) get(name string) dockerjson.Value { return x.doc.Root().Memb
 // Exists tells whether the reference names something.
 func (x *Reference) Exists() bool { return x.get("found").Bool() }
 
+// Known tells whether that could be found out. If not, the stage is denied whatever the filter says, and with the reason if it
+// allows.
+func (x *Reference) Known() bool {
+	return x.Exists() || x.failure == nil && x.get("problem").Text() != "bad_reference"
+}
+
 // Problem is why nothing exists, in the engine's words; "" when something does, and when nothing was named.
 func (x *Reference) Problem() string {
 	if x.failure != nil {

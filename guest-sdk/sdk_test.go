@@ -197,9 +197,9 @@ func TestARequestTellsWhatItIs(t *testing.T) {
 
 func TestAQueryParameterIsSetInItsPlace(t *testing.T) {
 	for path, want := range map[string]string{
-		"/v1.41/containers/create":                 "/v1.41/containers/create?name=a%20%26b",
-		"/v1.41/containers/create?name=x":          "/v1.41/containers/create?name=a%20%26b",
-		"/v1.41/containers/create?platform=l&name": "/v1.41/containers/create?platform=l&name=a%20%26b",
+		"/v1.41/containers/create":                 "/v1.41/containers/create?name=a+%26b",
+		"/v1.41/containers/create?name=x":          "/v1.41/containers/create?name=a+%26b",
+		"/v1.41/containers/create?platform=l&name": "/v1.41/containers/create?platform=l&name=a+%26b",
 	} {
 		call, err := dockerapi.Classify("POST", path)
 		if err != nil {

@@ -171,7 +171,11 @@ listeners:
 filters:
 `, strings.ReplaceAll(p.socket, "'", "''"))
 	for _, f := range filters.Catalog() {
-		fmt.Fprintf(&b, "  # %s\n  - name: %s\n    module: filters/%s.wasm\n    config: %s\n\n", f.Description, f.Name, f.Name, f.Config)
+		mark := ""
+		if f.Optional {
+			mark = "# "
+		}
+		fmt.Fprintf(&b, "  # %s\n  %s- name: %s\n  %s  module: filters/%s.wasm\n  %s  config: %s\n\n", f.Description, mark, f.Name, mark, f.Name, mark, f.Config)
 	}
 	return b.String()
 }
@@ -186,7 +190,9 @@ func (p *quickstartPlace) guide(engine, missing string) string {
 		fmt.Fprintf(&b, "\nSluice is in front of a stand-in engine (%s).\nThe stand-in runs nothing; it shows what it was asked. The filters:\n\n", missing)
 	}
 	for _, f := range filters.Catalog() {
-		fmt.Fprintf(&b, "    %-17s %s\n", f.Name, f.Description)
+		if !f.Optional {
+			fmt.Fprintf(&b, "    %-17s %s\n", f.Name, f.Description)
+		}
 	}
 	fmt.Fprintf(&b, `
 In another terminal:

@@ -34,6 +34,16 @@ func (v Value) Insert(key, json string) {
 	v.doc.edits = append(v.doc.edits, edit{n.end - 1, n.end - 1, text})
 }
 
+// Set gives an object's member a value: the one with exactly this name, or a new one. Setting a member of anything but an
+// object is refused.
+func (v Value) Set(key, json string) {
+	if old := v.Member(key); old.Kind() != Absent {
+		old.Replace(json)
+		return
+	}
+	v.Insert(key, json)
+}
+
 // Modified tells whether an edit was made.
 func (d *Document) Modified() bool { return len(d.edits) > 0 }
 

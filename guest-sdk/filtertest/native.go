@@ -2,6 +2,7 @@ package filtertest
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -209,6 +210,20 @@ func (n *native) Property(path ...string) ([]byte, error) {
 		return binary.LittleEndian.AppendUint64(nil, code), err
 	}
 	value, ok := n.values[key]
+	if key == "docker\x00references" && n.stage != configure {
+		var body []byte
+		if n.stage == requestBody && n.call.Body == dockerapi.BodyJSON {
+			body = n.body[0]
+		}
+		found, err := dockerapi.References(&n.call, body)
+		if err != nil {
+			return nil, err
+		}
+		if found == nil {
+			found = []dockerapi.Reference{}
+		}
+		return json.Marshal(found)
+	}
 	if name, is := strings.CutPrefix(key, "docker\x00resource\x00"); is && !ok && n.stage != configure {
 		value, ok = n.played.references.Property(nativeStream{n}, name)
 	}

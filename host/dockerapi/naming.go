@@ -27,7 +27,7 @@ type namedParameter struct {
 	named
 	parameter string
 	tag       string // the parameter that completes an image reference
-	list      bool   // a JSON array
+	json      *place // what the JSON there names; named is not looked at then
 }
 
 func plain(text string) (kind, before, ref, after string) { return "", "", text, "" }
@@ -57,7 +57,17 @@ func networkName(text string) (kind, before, ref, after string) {
 	return plain(text)
 }
 
-// withOptions is the form of NAME:OPTIONS or NAME, in VolumesFrom, and of NAME:ALIAS in Links.
+// link is the form of NAME:ALIAS. Without an alias the name is one, so that after tells it: another reference to the container
+// would be another alias.
+func link(text string) (kind, before, ref, after string) {
+	ref, _, ok := strings.Cut(text, ":")
+	if !ok {
+		return "", "", ref, ":" + ref
+	}
+	return "", "", ref, text[len(ref):]
+}
+
+// withOptions is the form of NAME:OPTIONS or NAME.
 func withOptions(text string) (kind, before, ref, after string) {
 	ref, _, _ = strings.Cut(text, ":")
 	return "", "", ref, text[len(ref):]
@@ -137,7 +147,7 @@ func uses(kind string, f form) named { return named{kind, RoleUse, f} }
 func gives(kind string) named { return named{kind, RoleName, plain} }
 
 func endpoint(p *place, at string) *place {
-	return p.at(at+".NetworkID", uses("network", plain)).at(at+".Links[]", uses("container", withOptions))
+	return p.at(at+".NetworkID", uses("network", plain)).at(at+".Links[]", uses("container", link))
 }
 
 var containerNames = endpoint(new(place).
@@ -145,7 +155,7 @@ var containerNames = endpoint(new(place).
 	at("HostConfig.Binds[]", uses("volume", bind)).
 	at("HostConfig.Mounts[]", mounted).
 	at("HostConfig.VolumesFrom[]", uses("container", withOptions)).
-	at("HostConfig.Links[]", uses("container", withOptions)).
+	at("HostConfig.Links[]", uses("container", link)).
 	at("HostConfig.NetworkMode", uses("network", networkMode)).
 	at("HostConfig.IpcMode", uses("container", ofContainer)).
 	at("HostConfig.PidMode", uses("container", ofContainer)).
@@ -192,7 +202,8 @@ var naming = map[Operation]names{
 	ImageBuild: {query: []namedParameter{
 		{named: gives("image"), parameter: "t"},
 		{named: uses("network", networkMode), parameter: "networkmode"},
-		{named: uses("image", plain), parameter: "cachefrom", list: true},
+		{parameter: "cachefrom", json: new(place).at("[]", uses("image", plain))},
+		{parameter: "outputs", json: new(place).at("[].Attrs.name", gives("image"))}, // several, separated by commas, are no name
 	}},
 
 	NetworkCreate:     {body: new(place).at("Name", gives("network")).at("ConfigFrom.Network", uses("network", plain))},

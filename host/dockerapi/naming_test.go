@@ -45,7 +45,7 @@ func TestWhatRequestsName(t *testing.T) {
 				"name container web@query name", "use image busybox:1@body Image",
 				"use volume data@body HostConfig.Binds[1] _:/d:ro", "use volume a-b@body HostConfig.Binds[4] _:/x",
 				"use container one@body HostConfig.VolumesFrom[0]", "use container two@body HostConfig.VolumesFrom[1] _:ro",
-				"use container db@body HostConfig.Links[0]", "use container /db@body HostConfig.Links[1] _:/web/alias", "use container db@body HostConfig.Links[2] _:a",
+				"use container db@body HostConfig.Links[0] _:db", "use container /db@body HostConfig.Links[1] _:/web/alias", "use container db@body HostConfig.Links[2] _:a",
 				"use container net@body HostConfig.NetworkMode container:_", "use container pid@body HostConfig.PidMode container:_",
 				"use container ipc@body HostConfig.IpcMode container:_", "use container cg@body HostConfig.Cgroup container:_",
 				"use volume vol@body HostConfig.Mounts[0].Source", "use image img@body HostConfig.Mounts[3].Source",
@@ -75,6 +75,7 @@ func TestWhatRequestsName(t *testing.T) {
 			[]string{"name image a@query t", "name image b:1@query t", "use container x@query networkmode container:_", "use image c@query cachefrom", "use image d@query cachefrom"},
 		},
 		{"POST /build?networkmode=default&cachefrom=c", "", nil},
+		{"POST /build?outputs=%5B%7B%22TYPE%22:%22moby%22,%22attrs%22:%7B%22name%22:%22a:1%22%7D%7D%5D", "", []string{"name image a:1@query outputs"}},
 
 		{"POST /networks/create", `{"Name":"n","ConfigFrom":{"Network":"c"}}`, []string{"name network n@body Name", "use network c@body ConfigFrom.Network"}},
 		{

@@ -32,7 +32,8 @@ type Reference struct {
 	Where string `json:"where,omitempty"`
 	// At is the same place in the body step by step: keys as strings, positions in lists as ints.
 	At []any `json:"at,omitempty"`
-	// Key tells that the last step of At, a key, is the reference. Otherwise the text there is: Before, the reference, After.
+	// Key tells that the last step of At, a key, is the reference. Otherwise the text there is, or says as much as: Before, the
+	// reference, After.
 	Key    bool   `json:"key,omitempty"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
@@ -112,25 +113,24 @@ func (c *collector) query(call *Call, names []namedParameter) {
 			}
 			text := string(decodeQueryPart(value))
 			r := Reference{In: "query", Where: name}
-			switch {
-			case n.list:
-				c.texts(n.named, text, r)
-			default:
-				if n.tag != "" {
-					text = withTag(text, queryValue(call.Query, n.tag))
-				}
-				c.text(n.named, text, r)
+			if n.json != nil {
+				c.json(n, text, r)
+				continue
 			}
+			if n.tag != "" {
+				text = withTag(text, queryValue(call.Query, n.tag))
+			}
+			c.text(n.named, text, r)
 		}
 	}
 }
 
-// texts adds what the elements of a JSON array of strings name.
-func (c *collector) texts(n named, array string, r Reference) {
-	canonical, _, f := canonicalJSON(&schema{kind: list}, []byte(array), JSONLimits{})
+// json adds what the JSON in a parameter names. What is none the engine refuses, or takes for a word.
+func (c *collector) json(n *namedParameter, text string, r Reference) {
+	canonical, _, f := canonicalJSON(queryJSON[n.parameter], []byte(text), JSONLimits{})
 	if f == nil {
 		w := bodyWalker{collector: c, cursor: cursor{in: canonical}, reference: r}
-		w.value(&place{elem: &place{text: &n}})
+		w.value(n.json)
 	}
 }
 
