@@ -27,7 +27,8 @@ type Filter struct {
 	// Config is the configuration of the quickstart, a JSON object. With it, ordinary work of the docker command line
 	// goes through: run, exec, build, cp, logs.
 	Config json.RawMessage
-	// Optional filters are in the quickstart's configuration as a comment: they change too much of what its user sees.
+	// Optional filters are in the quickstart's configuration as a comment: they change too much of what its user sees, or want
+	// more of the configuration than their own.
 	Optional bool
 }
 
@@ -43,6 +44,12 @@ func Catalog() []Filter {
 			Name:        "no-privileged",
 			Description: "denies privileged containers, added capabilities, devices, host namespaces and host folders",
 			Config:      json.RawMessage(`{"allow_binds":[],"allow_grpc":true}`),
+		},
+		{
+			Name:        "external-authz",
+			Description: "asks an Open Policy Agent, or a Docker authorization plugin, whether a request may pass; wants upstreams and callouts",
+			Config:      json.RawMessage(`{"upstream":"opa"}`),
+			Optional:    true,
 		},
 		{
 			Name:        "owner-label",
