@@ -16,6 +16,8 @@
 //
 //   - gateway: the process, see [Gateway].
 //   - filter: a plugin's place in a chain.
+//   - service: a plugin that is in no chain: it sees no stream, and runs once, for
+//     ticks and queues.
 //   - chain: the filters that every stream passes, requests first to last,
 //     responses last to first.
 //   - stream: one request and its response on their way through the chain.

@@ -29,7 +29,7 @@ type generation struct {
 	number   uint64
 	config   *config.Config
 	engine   *engine
-	plugins  []*plugin.Plugin
+	plugins  []*plugin.Plugin // those of config.Plugins: the filters first
 	chain    *chain.Chain
 	upstream *upstream.Pool
 	resolver *reference.Resolver
@@ -52,7 +52,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g := &generation{
 		config:   cfg,
 		engine:   engine.acquire(),
-		plugins:  make([]*plugin.Plugin, len(cfg.Filters)),
+		plugins:  make([]*plugin.Plugin, len(cfg.Filters)+len(cfg.Services)),
 		upstream: pool,
 		idle:     make(chan struct{}),
 	}
@@ -70,7 +70,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 		g.close(ctx)
 		return nil, err
 	}
-	g.chain = newChain(cfg, g.plugins)
+	g.chain = newChain(cfg, g.plugins[:len(cfg.Filters)])
 	g.chain.References = references
 	return g, nil
 }
@@ -84,15 +84,16 @@ func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
 }
 
 func (g *generation) startPlugins(ctx context.Context, shared *commons) error {
-	errs := make([]error, len(g.plugins))
+	all := g.config.Plugins()
+	errs := make([]error, len(all))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i := range g.plugins {
+	for i := range all {
 		wait.Add(1)
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots; wait.Done() }()
-			f := &g.config.Filters[i]
+			f := &all[i]
 			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, shared)
 			if err != nil {
 				errs[i] = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
@@ -116,6 +117,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Config:      f.Config,
 		Instances:   f.Instances,
 		Isolation:   isolation(f.Isolation),
+		Service:     f.Kind == config.KindService,
 		Allowance:   allowance(f.CPU),
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 

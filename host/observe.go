@@ -76,10 +76,12 @@ func (g *Gateway) snapshot() metrics.Snapshot {
 func (g *Gateway) filters() admin.Filters {
 	current := g.current.Load()
 	shown := admin.Filters{Generation: current.number, Filters: make([]admin.Filter, len(current.plugins))}
+	all := current.config.Plugins()
 	for i, p := range current.plugins {
-		f := &current.config.Filters[i]
+		f := &all[i]
 		shown.Filters[i] = admin.Filter{
 			Name:        p.Name(),
+			Kind:        f.Kind,
 			Digest:      p.Module().Digest(),
 			Signed:      signedAs(f),
 			ABI:         p.ABI().String(),

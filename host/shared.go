@@ -53,7 +53,7 @@ func storeLimits(cfg *config.Config) store.Limits {
 	return limits
 }
 
-// activate begins what no stream asks for: queue events.
+// activate begins what no stream asks for: queue events, and the ticks of services.
 func (g *generation) activate() {
 	for _, p := range g.plugins {
 		p.Activate()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
@@ -14,7 +15,7 @@ import (
 )
 
 // A Report is what Validate found out about the filters of a configuration, in
-// the order of the chain.
+// the order of the chain, and then about its services.
 type Report struct {
 	Filters []FilterReport
 }
@@ -22,6 +23,7 @@ type Report struct {
 // FilterReport is about one filter.
 type FilterReport struct {
 	Name     string
+	Kind     string // filter or service
 	Module   string // the file
 	Digest   string // SHA-256 of the module, in hex
 	Size     int    // of the module, in bytes
@@ -74,12 +76,13 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 	}
 	defer closeCallouts(callouts)
 	shared.callouts = callouts
-	report := &Report{Filters: make([]FilterReport, len(cfg.Filters))}
-	for i := range cfg.Filters {
-		f := cfg.Filters[i]
+	all := cfg.Plugins()
+	report := &Report{Filters: make([]FilterReport, len(all))}
+	for i := range all {
+		f := all[i]
 		f.Instances = 1
 		r := &report.Filters[i]
-		r.Name, r.Module, r.Size = f.Name, f.Module, len(f.Code)
+		r.Name, r.Kind, r.Module, r.Size = f.Name, f.Kind, f.Module, len(f.Code)
 		r.Signed = signedAs(&f)
 		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, shared)
 		if err != nil {
@@ -87,7 +90,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 			continue
 		}
 		r.Digest, r.ABI, r.Stages = p.Module().Digest(), p.ABI().String(), p.Stages().String()
-		r.Warnings = warnings(p)
+		r.Warnings = warnings(p, f.Kind)
 		p.Close(ctx)
 	}
 	return report, nil
@@ -102,13 +105,18 @@ func signedAs(f *config.Filter) string {
 }
 
 // warnings lists what an operator should know of a filter that works.
-func warnings(p *plugin.Plugin) []string {
+func warnings(p *plugin.Plugin, kind string) []string {
 	var w []string
 	if p.Module().Asyncify() {
 		w = append(w, "the module was built with TinyGo's default scheduler (it carries asyncify), which makes every callback hundreds of times slower: "+
 			"build it with `tinygo build -target=wasi -scheduler=none -no-debug`")
 	}
-	if p.Stages() == 0 {
+	switch {
+	case kind == config.KindService:
+		if !p.Module().HasExport(abi.ExportOnTick) && !p.Module().HasExport(abi.ExportOnQueueReady) {
+			w = append(w, "the service will never do anything: its module exports neither "+abi.ExportOnTick+" nor "+abi.ExportOnQueueReady)
+		}
+	case p.Stages() == 0:
 		w = append(w, "the filter is called at no stage: its module exports none of the callbacks that its configuration allows")
 	}
 	return w

@@ -41,7 +41,11 @@ stderr, and the exit code is 1 if there is one. Warnings leave it at 0.`,
 		if err := report.Err(); err != nil {
 			return failed(err)
 		}
-		_, err = fmt.Fprintf(c.stdout, "valid: %s, %s before %s\n", count(len(cfg.Listeners), "listener"), count(len(cfg.Filters), "filter"), cfg.Upstream)
+		services := ""
+		if n := len(cfg.Services); n > 0 {
+			services = " and " + count(n, "service")
+		}
+		_, err = fmt.Fprintf(c.stdout, "valid: %s, %s%s before %s\n", count(len(cfg.Listeners), "listener"), count(len(cfg.Filters), "filter"), services, cfg.Upstream)
 		return failed(err)
 	}
 	return cmd
@@ -58,7 +62,10 @@ func (c *command) printReport(report *host.Report) error {
 			continue
 		}
 		stages := f.Stages
-		if stages == "" {
+		switch {
+		case f.Kind == config.KindService:
+			stages = "service"
+		case stages == "":
 			stages = "no stage"
 		}
 		fmt.Fprintf(table, "ok\t%s\t%s\tsha256:%.12s\tproxy-wasm %s\t%s\t%s", f.Name, f.Module, f.Digest, f.ABI, size(f.Size), stages)

@@ -34,13 +34,14 @@ type Options struct {
 // Filters is what /filters shows.
 type Filters struct {
 	Generation uint64   `json:"generation"`
-	Filters    []Filter `json:"filters"` // in the order of the chain
+	Filters    []Filter `json:"filters"` // in the order of the chain, and then the services
 }
 
 // Filter is one filter. It has nothing of its configuration's content: there may be
 // secrets in it.
 type Filter struct {
 	Name        string   `json:"name"`
+	Kind        string   `json:"kind"`   // filter or service
 	Digest      string   `json:"digest"` // sha256 of the module
 	Signed      string   `json:"signed,omitempty"`
 	ABI         string   `json:"abi"`

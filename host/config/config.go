@@ -45,6 +45,11 @@ type Config struct {
 	// of FiltersDir by number. Empty means that everything passes.
 	Filters []Filter
 
+	// Services are the plugins of kind service: they see no request, and run once,
+	// for ticks and queues. In the order in which they are written; of the Filter's
+	// fields, OnFailure, Match, Stages, Instances and Isolation mean nothing.
+	Services []Filter
+
 	// FiltersDir is the absolute path of the directory that modules are dropped
 	// into, "" for none.
 	FiltersDir string
@@ -136,10 +141,13 @@ type TLS struct {
 	Names []string
 }
 
-// Filter is one place in the chain.
+// Filter is one place in the chain, or a service.
 type Filter struct {
-	// Name is unique in the chain.
+	// Name is unique among filters and services.
 	Name string
+
+	// Kind is KindFilter, or KindService for those of Config.Services.
+	Kind string
 
 	// Module is the absolute path of the Wasm file, Code its content when the
 	// configuration was loaded. Filters of one file share their Code.
@@ -194,6 +202,7 @@ type Filter struct {
 	Pos Position
 
 	origin origin
+	kind   kindKeys
 }
 
 // Match says which requests a filter is for. An empty kind matches everything;
@@ -291,6 +300,12 @@ type Reload struct {
 	// be missing. 0 switches polling off. Default 10 s.
 	Poll time.Duration
 }
+
+// The kinds of plugins.
+const (
+	KindFilter  = "filter"  // a place in the chain
+	KindService = "service" // one of Config.Services
+)
 
 // The values of Filter.OnFailure.
 const (

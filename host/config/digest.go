@@ -16,6 +16,7 @@ func (l *loader) digest(c *Config) string {
 	said := struct {
 		Config
 		Filters  []filter
+		Services []filter
 		Watch    []string // empty: the same content may come from other files
 		TLSFiles [][]byte
 	}{Config: *c, TLSFiles: l.tlsFiles}
@@ -36,10 +37,15 @@ func (l *loader) digest(c *Config) string {
 	for i := range said.Upstreams {
 		said.Upstreams[i].Pos = Position{}
 	}
+	hashed := func(f Filter) filter {
+		f.Pos = Position{}
+		return filter{Filter: f, Code: l.modules[f.Module].digest}
+	}
 	for _, f := range c.Filters {
-		hashed := filter{Filter: f, Code: l.modules[f.Module].digest}
-		hashed.Pos = Position{}
-		said.Filters = append(said.Filters, hashed)
+		said.Filters = append(said.Filters, hashed(f))
+	}
+	for _, f := range c.Services {
+		said.Services = append(said.Services, hashed(f))
 	}
 	text, err := json.Marshal(said)
 	if err != nil {

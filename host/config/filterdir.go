@@ -56,7 +56,7 @@ func (l *loader) filterDir(c *Config) {
 			l.fail(f.Pos, "cannot read the module: "+reason(err), "")
 		})
 		l.sideFile(&f, strings.TrimSuffix(f.Module, ".wasm")+".yaml", m.half)
-		l.add(c, f)
+		l.add(c, f, m.half)
 	}
 }
 

@@ -45,7 +45,7 @@ func (l *loader) filters(c *Config) {
 					l.fail(item.pos, "a filter has no "+key, "")
 				}
 			}
-			l.add(c, f)
+			l.add(c, f, "")
 		}
 	}
 	if c.FiltersDir != "" {
@@ -53,8 +53,12 @@ func (l *loader) filters(c *Config) {
 	}
 }
 
-// add puts a filter at the end of the chain.
-func (l *loader) add(c *Config, f Filter) {
+// add puts a filter at the end of the chain, and a service to the others. half is as
+// for isService.
+func (l *loader) add(c *Config, f Filter, half string) {
+	if f.Kind == "" {
+		f.Kind = KindFilter
+	}
 	if f.OnFailure == "" {
 		f.OnFailure = OnFailureDeny
 	}
@@ -67,15 +71,22 @@ func (l *loader) add(c *Config, f Filter) {
 	if f.VMID == "" {
 		f.VMID = f.Name
 	}
-	for _, other := range c.Filters {
+	for _, other := range c.Plugins() {
 		if f.Name != "" && f.Name == other.Name {
 			l.fail(f.Pos, fmt.Sprintf("two filters have the name %q", f.Name), "the other is at "+other.Pos.String())
 			break
 		}
 	}
 	l.checkOrigin(&f)
+	if l.isService(&f, half) {
+		c.Services = append(c.Services, f)
+		return
+	}
 	c.Filters = append(c.Filters, f)
 }
+
+// Plugins are the filters, and then the services.
+func (c *Config) Plugins() []Filter { return slices.Concat(c.Filters, c.Services) }
 
 // filterKeys reads the keys that a filter has in a file's list as well as in
 // its own file in the filter directory.
@@ -102,6 +113,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		},
 	}
 	l.originKeys(f, known)
+	l.kindKey(f, known)
 	return known
 }
 

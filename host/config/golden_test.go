@@ -45,19 +45,25 @@ func TestValidConfigurations(t *testing.T) {
 		}
 		// The code of the modules is not what these cases are about.
 		shown := *c
-		shown.Filters = append([]config.Filter(nil), c.Filters...)
-		for i := range shown.Filters {
-			if len(shown.Filters[i].Code) != 8 {
-				t.Errorf("filter %s has %d bytes of code, want 8", shown.Filters[i].Name, len(shown.Filters[i].Code))
-			}
-			shown.Filters[i].Code = nil
-		}
+		shown.Filters = withoutCode(t, c.Filters)
+		shown.Services = withoutCode(t, c.Services)
 		text, err := json.MarshalIndent(shown, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(text) + "\n"
 	})
+}
+
+func withoutCode(t *testing.T, filters []config.Filter) []config.Filter {
+	shown := append([]config.Filter(nil), filters...)
+	for i := range shown {
+		if len(shown[i].Code) != 8 {
+			t.Errorf("filter %s has %d bytes of code, want 8", shown[i].Name, len(shown[i].Code))
+		}
+		shown[i].Code = nil
+	}
+	return shown
 }
 
 // inTestdata runs a test in a folder of testdata/config for each of its files

@@ -201,7 +201,7 @@ func (l *loader) callouts(v *value) []string {
 func addDocker(c *Config) {
 	named := func(u Upstream) bool { return u.Name == DockerUpstream }
 	called := func(f Filter) bool { return slices.Contains(f.Callouts, DockerUpstream) }
-	if slices.ContainsFunc(c.Filters, called) && !slices.ContainsFunc(c.Upstreams, named) {
+	if slices.ContainsFunc(c.Plugins(), called) && !slices.ContainsFunc(c.Upstreams, named) {
 		c.Upstreams = append(c.Upstreams, Upstream{
 			Name: DockerUpstream, Address: c.Upstream, Timeout: defaultCallTimeout, Body: defaultCallBody,
 		})

@@ -31,6 +31,7 @@ type caller struct {
 	restricted bool
 	allocated  []block // by the guest, for host calls
 	context    testContext
+	store      *store.Memory
 	shared     sharedSpace
 	callouts   testCallouts
 	metrics    *metrics.Filter
@@ -194,7 +195,8 @@ func newDriver(t testing.TB, guest string) *driver {
 		"docker\x00resource\x00id": "web",
 		"empty":                    "",
 	}}
-	d.shared = sharedSpace{store.NewMemory(store.Limits{Keys: 3, Bytes: 64, Queues: 2, QueueItems: 2, QueueBytes: 16}).Space(store.Namespace{VMID: "vm"})}
+	d.store = store.NewMemory(store.Limits{Keys: 3, Bytes: 64, Queues: 2, QueueItems: 2, QueueBytes: 16})
+	d.shared = sharedSpace{d.store.Space(store.Namespace{VMID: "vm"})}
 	d.callouts = testCallouts{caller: d.caller, ended: true, code: 11, message: "timeout"}
 	d.metrics = metrics.New(metrics.Options{Series: 5}).Filter("demo")
 	d.caller.log = func(format string, args ...any) { fmt.Fprintf(&d.transcript, "    "+format+"\n", args...) }

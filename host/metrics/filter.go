@@ -19,10 +19,11 @@ const (
 	ResponseBody
 	Tick
 	Queue
+	Callout // the answer to a call
 	stages
 )
 
-var stageNames = [stages]string{"request_headers", "request_body", "response_headers", "response_body", "tick", "queue"}
+var stageNames = [stages]string{"request_headers", "request_body", "response_headers", "response_body", "tick", "queue", "callout"}
 
 // Trap is why an instance was lost.
 type Trap uint8

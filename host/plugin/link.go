@@ -31,6 +31,9 @@ func (p *Plugin) link() error {
 		params, _, _ := p.module.Shape(callbackNames[c])
 		p.endOfStream[c] = params != 2
 	}
+	if p.options.Service {
+		return nil // no stage
+	}
 	p.exports = exportedStages(p.module)
 	if p.options.Stages != 0 {
 		p.exports &= p.options.Stages

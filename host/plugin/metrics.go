@@ -24,6 +24,12 @@ var stageOf = [callbackCount]metrics.Stage{
 	onResponseBody:    1 + metrics.ResponseBody,
 	onTick:            1 + metrics.Tick,
 	onQueueReady:      1 + metrics.Queue,
+
+	onHTTPCallResponse:            1 + metrics.Callout,
+	onGRPCReceiveInitialMetadata:  1 + metrics.Callout,
+	onGRPCReceive:                 1 + metrics.Callout,
+	onGRPCReceiveTrailingMetadata: 1 + metrics.Callout,
+	onGRPCClose:                   1 + metrics.Callout,
 }
 
 // why is what the loss of an instance is counted as.

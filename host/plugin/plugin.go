@@ -28,6 +28,10 @@ type Options struct {
 	Config []byte
 	// VMConfig is handed to proxy_on_vm_start. Nil hands over nothing.
 	VMConfig []byte
+	// Service makes it a plugin of no stream: one instance, whose ticks, like its queue
+	// events, begin with Activate and end with Quiesce. Isolation, Instances and Stages
+	// mean nothing then.
+	Service bool
 	// Isolation says whether streams share instances.
 	Isolation Isolation
 	// Instances is how many instances serve streams, or, with isolation PerStream,
@@ -111,6 +115,7 @@ type Plugin struct {
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
+	active  bool          // see Activate
 	crashes int           // in a row, of instances that served no stream; for the backoff
 	changed chan struct{} // closed and renewed whenever an instance came up
 	wait    sync.WaitGroup
@@ -122,6 +127,9 @@ type Plugin struct {
 // the canary, and, when that one came up, the others. An error is a
 // *StartError or one of package vm's errors of compilation.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
+	if options.Service {
+		options.Instances, options.Isolation = 1, Shared
+	}
 	if options.Instances <= 0 {
 		options.Instances = runtime.GOMAXPROCS(0)
 	}
@@ -203,7 +211,9 @@ func (p *Plugin) start() error {
 			p.takeHints(instance)
 		}
 		p.shards[i].instance.Store(instance)
-		instance.armTick()
+		if !p.options.Service {
+			instance.armTick()
+		}
 	}
 	return nil
 }
@@ -268,14 +278,37 @@ func (p *Plugin) Instances() int {
 	return n
 }
 
-// Activate begins to deliver queue events. A plugin that only stands by, or was
-// made to see whether it comes up, must not take what is meant for the one that
-// serves.
-func (p *Plugin) Activate() { p.queues.activate() }
+// Activate begins to deliver queue events, and the ticks of a service. A plugin that
+// only stands by, or was made to see whether it comes up, must not take what is meant
+// for the one that serves, nor do its work twice.
+func (p *Plugin) Activate() {
+	p.mu.Lock()
+	p.active = true
+	if p.options.Service {
+		if instance := p.shards[0].instance.Load(); instance != nil {
+			instance.armTick()
+		}
+	}
+	p.mu.Unlock()
+	p.queues.activate()
+}
 
-// Quiesce ends what Activate began, for good, and waits for a delivery that is under
-// way. Streams go on.
-func (p *Plugin) Quiesce() { p.queues.quiesce() }
+// Quiesce ends what Activate began, for good, and waits for a callback of it that
+// runs. Streams go on.
+func (p *Plugin) Quiesce() {
+	p.queues.quiesce()
+	p.mu.Lock()
+	p.active = false
+	p.mu.Unlock()
+	if !p.options.Service {
+		return
+	}
+	if instance := p.shards[0].instance.Load(); instance != nil {
+		instance.tick.disarm()
+		instance.lock() // a tick may be running
+		instance.unlock()
+	}
+}
 
 // Close ends the root contexts, closes the instances and frees the module.
 // Callbacks that run are waited for; later ones answer ErrInstanceLost. Calls to

@@ -94,3 +94,8 @@ func (p *Plugin) Quarantined() bool {
 	}
 	return holds
 }
+
+// rests tells whether nothing is to be asked of a plugin beside streams, which have
+// their failure policy. Ticks of a filter go on: they may be what lets go of streams
+// that other instances hold.
+func (p *Plugin) rests() bool { return p.options.Service && p.Quarantined() }

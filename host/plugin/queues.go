@@ -46,6 +46,10 @@ const (
 	crashMax  = 10 * time.Second
 )
 
+// quarantinePoll is how often it is looked whether a quarantine is over while there
+// are items.
+const quarantinePoll = time.Second
+
 // register notes that an instance wants to know of a queue. One that belongs to a
 // stream, or is kept for one, is not called for anything else.
 func (q *queues) register(i *Instance, id store.QueueID) {
@@ -167,6 +171,14 @@ func (q *queues) event(s *subscription) bool {
 	if err != nil || items == 0 {
 		return false
 	}
+	if q.plugin.Quarantined() {
+		q.wait(quarantinePoll)
+		return true
+	}
+	if empty, need := q.plugin.options.Allowance.empty(); empty {
+		q.wait(need)
+		return true
+	}
 	i := q.pick(s)
 	if i == nil {
 		return false // its replacement registers anew
@@ -185,18 +197,17 @@ func (q *queues) event(s *subscription) bool {
 	case !called: // it was lost before, to somebody else
 		return true
 	default:
-		q.pause(s)
+		q.wait(min(crashBase<<min(s.crashes, 20), crashMax))
+		s.crashes++
 		return true
 	}
 	_, after, _ := space.Depth(s.id)
 	return after != before
 }
 
-// pause waits before the next event after one that crashed its instance.
-func (q *queues) pause(s *subscription) {
-	delay := min(crashBase<<min(s.crashes, 20), crashMax)
-	s.crashes++
-	timer := time.NewTimer(delay)
+// wait lets some time pass, or the deliveries end.
+func (q *queues) wait(d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -193,7 +193,9 @@ func (p *Plugin) install(instance *Instance) {
 	}
 	defer p.mu.Unlock()
 	p.shards[instance.shard].instance.Store(instance)
-	instance.armTick()
+	if p.active || !p.options.Service {
+		instance.armTick()
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 }

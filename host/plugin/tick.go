@@ -44,6 +44,13 @@ func (t *ticker) disarm() {
 	}
 }
 
+// isArmed tells whether ticks may come.
+func (t *ticker) isArmed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.armed
+}
+
 // interval is the period, 0 without ticks.
 func (t *ticker) interval() time.Duration {
 	t.mu.Lock()
@@ -71,7 +78,10 @@ func (t *ticker) schedule(i *Instance) {
 
 func (i *Instance) onTick() {
 	serves := i.background(func() error {
-		if empty, _ := i.plugin.options.Allowance.empty(); empty {
+		if !i.tick.isArmed() {
+			return nil // disarmed while this one waited for the instance
+		}
+		if empty, _ := i.plugin.options.Allowance.empty(); empty || i.plugin.rests() {
 			return nil // this one is left out
 		}
 		i.current = &i.root

@@ -5,12 +5,15 @@
 //	          x-count. A request with the field x-forget forgets the count.
 //	sender    puts a request's field x-job into the queue "jobs" of the vm_id "receiver".
 //	receiver  is that vm_id: it logs what comes, one item an event.
+//	ticker    says "tick of" and what stands behind a colon every 10 ms, for services: a request would crash it. Behind
+//	          "crash" it crashes at each tick.
 //	meter     counts requests by the field x-value, with labels in the name as Envoy's tags take them out, how many are
 //	          under way, and how long paths are.
 package main
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
@@ -24,7 +27,14 @@ func (*vm) NewPluginContext(uint32) types.PluginContext { return &plugin{} }
 
 type plugin struct {
 	types.DefaultPluginContext
-	role string
+	role, name string
+}
+
+func (p *plugin) OnTick() {
+	if p.name == "crash" {
+		panic("as configured")
+	}
+	proxywasm.LogInfo("tick of " + p.name)
 }
 
 func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
@@ -33,7 +43,13 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		proxywasm.LogCritical("no configuration: " + err.Error())
 		return types.OnPluginStartStatusFailed
 	}
-	p.role = string(config[1 : len(config)-1]) // a JSON text
+	p.role, p.name, _ = strings.Cut(string(config[1:len(config)-1]), ":") // a JSON text
+	if p.role == "ticker" {
+		if err := proxywasm.SetTickPeriodMilliSeconds(10); err != nil {
+			proxywasm.LogCritical("tick: " + err.Error())
+			return types.OnPluginStartStatusFailed
+		}
+	}
 	if p.role == "receiver" {
 		if _, err := proxywasm.RegisterSharedQueue("jobs"); err != nil {
 			proxywasm.LogCritical("register: " + err.Error())
@@ -57,6 +73,8 @@ func (p *plugin) OnQueueReady(queue uint32) {
 
 func (p *plugin) NewHttpContext(uint32) types.HttpContext {
 	switch p.role {
+	case "ticker":
+		panic("a service has got a request")
 	case "counter":
 		return &counter{}
 	case "sender":
