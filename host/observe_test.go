@@ -233,3 +233,26 @@ func TestTheAdminAddressStays(t *testing.T) {
 		t.Errorf("nobody asked for the admin address %s", without.AdminAddress())
 	}
 }
+
+func TestHijackedConnectionsAreCounted(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, "early"))
+	g := hosttest.StartGateway(t, engine.Address(), adminYAML)
+	conn, r := g.Dial()
+	fmt.Fprint(conn, attach)
+	readHead(t, r)
+	series(t, g, `sluice_hijacked_connections 1`, `sluice_streams 1`, `sluice_connections 1`)
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	series(t, g,
+		`sluice_hijacked_connections 0`, `sluice_streams 0`, `sluice_connections 0`,
+		`sluice_requests_total{code="1xx",operation="ContainerAttach",verdict="allow"} 1`,
+		`sluice_request_seconds_count{transport="hijack"} 1`,
+		fmt.Sprintf(`sluice_transferred_bytes_total{direction="out"} %d`, len(rest)),
+	)
+}

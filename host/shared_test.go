@@ -2,12 +2,15 @@ package host_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/sluice-gateway/sluice/host"
 	"github.com/sluice-gateway/sluice/host/config"
@@ -189,4 +192,70 @@ func TestAQueueInADirectorySurvivesARestart(t *testing.T) {
 	if got := strings.Count(g.Log.String(), "received overnight"); got != 1 {
 		t.Errorf("received %d times", got)
 	}
+}
+
+// Requests, shared data, queues, ticks, metrics and swaps at once: nothing is lost or
+// done twice, and nothing is left over.
+func TestSharingUnderHammering(t *testing.T) {
+	engine := infoEngine(t)
+	before := goleak.IgnoreCurrent()
+	text := fmt.Sprintf("store: {dir: %q, sync: 10ms}\nshared_queues: {items: 100000}\n", filepath.Join(t.TempDir(), "store")) + adminYAML + "filters:\n" +
+		sdkFilter(t, "meter", "meter", "") + sdkFilter(t, "counter", "counter", ", instances: 3") + sdkFilter(t, "sender", "sender", "") +
+		serviceFilter(t, "receiver", "receiver") + serviceFilter(t, "clock", "'ticker:x'")
+	g := hosttest.StartGateway(t, engine.Address(), text)
+	counts(t, g, 1)
+
+	const clients, rounds = 16, 20 // fewer than lines of a log are allowed
+	client := g.Client()
+	var all sync.WaitGroup
+	for c := range clients {
+		all.Go(func() {
+			for round := range rounds {
+				req, err := http.NewRequestWithContext(t.Context(), "GET", "http://docker/info", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("X-Job", fmt.Sprintf("%d-%d.", c, round))
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					t.Errorf("got %s", resp.Status)
+				}
+			}
+		})
+	}
+	for n := range 5 {
+		g.Write(text + fmt.Sprintf("limits: {body: %dKiB}\n", 64+n))
+		if err := g.Reload(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if status, body := askAdmin(t, g, "/metrics"); status != 200 {
+			t.Errorf("metrics: %d %s", status, body)
+		}
+	}
+	all.Wait()
+	counts(t, g, 1+clients*rounds+1)
+	for c := range clients {
+		for round := range rounds {
+			job := fmt.Sprintf(`"received %d-%d."`, c, round)
+			g.Log.Wait(t, job)
+			if n := strings.Count(g.Log.String(), job); n != 1 {
+				t.Errorf("%s came %d times", job, n)
+			}
+		}
+	}
+	series(t, g, fmt.Sprintf(`custom_header_value_counts_value_none_reporter_wasmgosdk{filter="meter"} %d`, 2*(2+clients*rounds)),
+		`under_way{filter="meter"} 0`, `sluice_shared_queue_items{vm_id="receiver"} 0`, `sluice_streams 0`, `sluice_retiring_generations 0`)
+	client.CloseIdleConnections()
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	engine.CloseIdle()
+	goleak.VerifyNone(t, before, goleak.IgnoreTopFunction("github.com/sluice-gateway/sluice/host/hosttest.(*FakeDocker).serve"))
 }
