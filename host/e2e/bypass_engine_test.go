@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ type sandbox struct {
 	swarm   bool
 }
 
+var sandboxes atomic.Int64
+
 // startSandbox starts an engine of this machine's dockerd with the image of the other one.
 func startSandbox(t *testing.T) *sandbox {
 	t.Helper()
@@ -45,7 +48,7 @@ func startSandbox(t *testing.T) *sandbox {
 		}
 		t.Skip("SKIPPED, the corpus needs an engine of its own, which needs root and dockerd")
 	}
-	dir := filepath.Join(scratch, "engine")
+	dir := filepath.Join(scratch, fmt.Sprintf("engine%d", sandboxes.Add(1)))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
