@@ -265,3 +265,23 @@ func TestTheVMIDIsAProperty(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOperatorIsToldWhatWasRefused(t *testing.T) {
+	var log logged
+	space := store.NewMemory(store.Limits{QueueItems: 1}).Space(store.Namespace{VMID: "vm"})
+	p := start(t, "queue-worker", plugin.Options{Config: []byte("1"), Instances: 1, Logger: log.logger(), Space: space})
+	for range 5 {
+		var s state
+		s.fields.Add("x-job", "item")
+		if err := p.Open(t.Context(), &s.stream, &s); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.stream.RequestHeaders(1, true); err != nil {
+			t.Fatal(err)
+		}
+		s.stream.Done()
+	}
+	if n := log.count("changes of what the filter shares were refused"); n != 1 {
+		t.Errorf("the log has %d lines about it:\n%q", n, log.messages())
+	}
+}

@@ -104,6 +104,8 @@ type Plugin struct {
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 
+	refusedShares rareLine
+
 	calls        atomic.Int32   // to other services, under way
 	calling      sync.WaitGroup // their goroutines
 	failedCalls  rareLine

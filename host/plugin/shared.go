@@ -1,6 +1,9 @@
 package plugin
 
 import (
+	"log/slog"
+	"time"
+
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/store"
@@ -14,7 +17,17 @@ func (i *Instance) Shared() hostcall.Shared { return (*shared)(i) }
 
 func (s *shared) space() store.Space { return s.plugin.options.Space }
 
-// statusOf is a store's error in the words of the ABI.
+// status is a store's error in the words of the ABI. An operator is told when
+// something was refused, since the filter is the only one who knows otherwise.
+func (s *shared) status(err error) abi.Status {
+	if err == store.ErrFull || err == store.ErrUnavailable {
+		if n := s.plugin.refusedShares.take(time.Now(), 1); n > 0 {
+			s.plugin.log.Warn("changes of what the filter shares were refused", slog.Int("changes", n), slog.Any("reason", err), slog.String("vm_id", s.plugin.options.VMID))
+		}
+	}
+	return statusOf(err)
+}
+
 func statusOf(err error) abi.Status {
 	switch err {
 	case nil:
@@ -40,19 +53,19 @@ func (s *shared) GetData(key []byte) ([]byte, uint32, abi.Status) {
 
 // SetData implements hostcall.Shared.
 func (s *shared) SetData(key, value []byte, cas uint32) abi.Status {
-	return statusOf(s.space().Set(key, value, cas))
+	return s.status(s.space().Set(key, value, cas))
 }
 
 // DeleteData implements hostcall.Shared.
 func (s *shared) DeleteData(key []byte, cas uint32) abi.Status {
-	return statusOf(s.space().Delete(key, cas))
+	return s.status(s.space().Delete(key, cas))
 }
 
 // RegisterQueue implements hostcall.Shared.
 func (s *shared) RegisterQueue(name string) (uint32, abi.Status) {
 	id, err := s.space().Register(name)
 	if err != nil {
-		return 0, statusOf(err)
+		return 0, s.status(err)
 	}
 	s.plugin.queues.register((*Instance)(s), id)
 	return uint32(id), abi.StatusOK
@@ -66,13 +79,13 @@ func (s *shared) ResolveQueue(vmID, name string) (uint32, abi.Status) {
 
 // Enqueue implements hostcall.Shared.
 func (s *shared) Enqueue(queue uint32, item []byte) abi.Status {
-	return statusOf(s.space().Enqueue(store.QueueID(queue), item))
+	return s.status(s.space().Enqueue(store.QueueID(queue), item))
 }
 
 // Dequeue implements hostcall.Shared.
 func (s *shared) Dequeue(queue uint32) ([]byte, abi.Status) {
 	item, err := s.space().Dequeue(store.QueueID(queue))
-	return item, statusOf(err)
+	return item, s.status(err)
 }
 
 // Requeue implements hostcall.Shared.
