@@ -68,6 +68,11 @@ func Catalog() []Filter {
 			Config:      json.RawMessage(`{"names":["(?i)(passw|secret|token|credential|api_?key|private_?key|access_?key)"]}`),
 		},
 		{
+			Name:        "redact-output",
+			Description: "takes secrets out of the output of containers; here the keys of two well-known services",
+			Config:      json.RawMessage(`{"patterns":["(?:AKIA|ASIA)[0-9A-Z]{16}","gh[pousr]_[0-9A-Za-z]{36}"]}`),
+		},
+		{
 			Name:        "response-headers",
 			Description: "changes response headers; here it adds X-Sluice: quickstart",
 			Config:      json.RawMessage(`{"set":{"X-Sluice":"quickstart"}}`),

@@ -34,7 +34,7 @@
 // # Stages
 //
 // A filter has a function for each stage that it takes part in: RequestHeaders, RequestBody, ResponseHeaders,
-// ResponseBody. The functions get a [Request] or a [Response], read and change it, and answer with a [Verdict].
+// ResponseBody, Record. The functions get a [Request] a [Response] or a [Record], read and change it, and answer with a [Verdict].
 //
 // # Failing closed
 //
@@ -49,6 +49,25 @@
 // request when it is larger than its limit. An endless response (logs, events) cannot be held, so these two run only for
 // the operations that the filter lists, or, without a list, for those that have an ordinary request and response.
 // RequestChunk and ResponseChunk are called for each piece of a stream as it passes.
+//
+// # Records of streams
+//
+// Record is called for each record of a stream: an event, a line of a build's progress, what a process wrote in one go to its
+// standard output or error (logs, attach, exec). Where the network cuts the stream does not matter: it is what a client takes
+// for one thing.
+//
+//	sluice.Filter[struct{}]{
+//		Operations: []sluice.Operation{"SystemEvents"},
+//		Record: func(_ *struct{}, r *sluice.Record) sluice.Verdict {
+//			if r.JSON().Get("Actor").Get("Attributes").Member("team").Text() != "ci" {
+//				r.Drop()
+//			}
+//			return sluice.Allow()
+//		},
+//	}
+//
+// What a process writes is cut where it wrote, and a terminal's output wherever it was read: a word may be split between two
+// records of a process that means to.
 //
 // # References
 //

@@ -55,7 +55,16 @@ type Filter[C any] struct {
 	// RequestBodyFor. Never list operations that answer without end, such as ContainerLogs.
 	ResponseBodyFor []Operation
 
-	// ResponseChunk is called with each piece of a response body that ResponseBody is not called for.
+	// Record is called for each record of a streaming response to the operations in RecordsFor: for each event, each line of
+	// a build's progress, each piece of output with the stream that it was written to. It is never given the whole of a
+	// stream, and what it allows goes on at once. Of answers to these operations that are no stream, errors, it sees nothing.
+	Record func(*C, *Record) Verdict
+
+	// RecordsFor lists the operations whose records Record needs. Empty means those in Operations; when that is empty too,
+	// all whose transport is not the ordinary one ("unary").
+	RecordsFor []Operation
+
+	// ResponseChunk is called with each piece of a response body that neither ResponseBody nor Record is called for.
 	ResponseChunk func(c *C, r *Response, end bool) Verdict
 }
 
@@ -67,6 +76,7 @@ func Register[C any](f Filter[C]) {
 		operations:      f.Operations,
 		requestBodyFor:  f.RequestBodyFor,
 		responseBodyFor: f.ResponseBodyFor,
+		recordsFor:      f.RecordsFor,
 		resource:        f.ResolvesResource,
 	}
 	g.parse = func(c *Config) (any, bool) {
@@ -96,6 +106,9 @@ func Register[C any](f Filter[C]) {
 	if f.ResponseChunk != nil {
 		g.responseChunk = func(c any, r *Response, end bool) Verdict { return f.ResponseChunk(c.(*C), r, end) }
 	}
+	if f.Record != nil {
+		g.record = func(c any, r *Record) Verdict { return f.Record(c.(*C), r) }
+	}
 	g.twice = !hostapi.Register(g)
 }
 
@@ -107,6 +120,7 @@ type generic struct {
 	operations      []Operation
 	requestBodyFor  []Operation
 	responseBodyFor []Operation
+	recordsFor      []Operation
 	resource        bool
 	parse           func(*Config) (any, bool)
 	requestHeaders  func(any, *Request) Verdict
@@ -115,6 +129,7 @@ type generic struct {
 	responseHeaders func(any, *Response) Verdict
 	responseBody    func(any, *Response) Verdict
 	responseChunk   func(any, *Response, bool) Verdict
+	record          func(any, *Record) Verdict
 }
 
 // NewPluginContext implements types.VMContext.
@@ -174,7 +189,7 @@ func (p *plugin) OnPluginStart(size int) types.OnPluginStartStatus {
 func (f *generic) stages() []string {
 	var s []string
 	request := f.requestBody != nil || f.requestChunk != nil
-	response := f.responseBody != nil || f.responseChunk != nil
+	response := f.seesResponseBody()
 	if request || f.requestHeaders != nil {
 		s = append(s, "request_headers")
 	}
@@ -196,9 +211,14 @@ func (f *generic) stages() []string {
 // NewHttpContext implements types.PluginContext.
 func (p *plugin) NewHttpContext(uint32) types.HttpContext {
 	s := &stream{plugin: p}
-	s.req.s, s.resp.s = s, s
+	s.req.s, s.resp.s, s.rec.s = s, s, s
 	s.resp.reset()
+	s.rec.reset()
 	return s
+}
+
+func (f *generic) seesResponseBody() bool {
+	return f.responseBody != nil || f.responseChunk != nil || f.record != nil
 }
 
 // concerns tells whether the filter takes part in streams of this operation.

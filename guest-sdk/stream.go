@@ -17,6 +17,7 @@ type stream struct {
 	plugin *plugin
 	req    Request
 	resp   Response
+	rec    Record
 
 	operation Operation // "" until it was asked for
 	transport string
@@ -42,9 +43,10 @@ type stream struct {
 type wanted uint8
 
 const (
-	skip   wanted = iota
-	chunks        // each piece as it passes
-	whole         // once, when it is complete
+	skip    wanted = iota
+	chunks         // each piece as it passes
+	whole          // once, when it is complete
+	records        // each record of a stream
 )
 
 func (s *stream) fail(what string, err error) {
@@ -107,6 +109,22 @@ func (s *stream) wants(hasWhole, hasChunks bool, bodyFor []Operation) wanted {
 		return chunks
 	}
 	return skip
+}
+
+// wantsRecords tells whether the response is a stream of which this filter wants the records.
+func (s *stream) wantsRecords() bool {
+	f := s.plugin.filter
+	if f.record == nil || s.unary() {
+		return false
+	}
+	if status := s.resp.Status(); status != 200 && status != 101 {
+		return false // an ordinary answer in the place of a stream
+	}
+	operations := f.recordsFor
+	if len(operations) == 0 {
+		operations = f.operations
+	}
+	return len(operations) == 0 || slices.Contains(operations, s.op())
 }
 
 // concerned tells whether the filter takes part in this stream.
@@ -226,13 +244,22 @@ func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
 	f := s.plugin.filter
 	s.resp.reset()
 	s.waiting = nil
-	hasBody := f.responseBody != nil || f.responseChunk != nil
+	s.rec.reset()
 	concerned := !s.denied && s.concerned()
 	if s.err == nil && concerned {
 		s.resp.wants = s.wants(f.responseBody != nil, f.responseChunk != nil, f.responseBodyFor)
+		if s.resp.wants != whole && s.wantsRecords() {
+			s.resp.wants = records
+		}
 	}
-	if hasBody && s.resp.wants == skip && !end {
+	switch {
+	case !f.seesResponseBody() || end:
+	case s.resp.wants == skip:
 		_ = hostapi.SetProperty("skip", "sluice", "response_body")
+	case s.resp.wants == records:
+		if err := hostapi.SetProperty("records", "sluice", "response_body"); err != nil {
+			s.fail("ask for records", err)
+		}
 	}
 	v := Allow()
 	if s.err == nil && concerned && f.responseHeaders != nil {
@@ -247,6 +274,8 @@ func (s *stream) OnHttpResponseBody(size int, end bool) types.Action {
 	switch {
 	case m.wants == skip || m.wants == whole && m.done:
 		return types.ActionContinue
+	case m.wants == records:
+		return s.onRecord(size, end)
 	case m.wants == chunks:
 		m.take(size)
 		return s.conclude(f.responseChunk(s.plugin.config, &s.resp, end), m)

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -44,7 +45,7 @@ func compiled(t *testing.T, code []byte) start {
 		}
 		t.Cleanup(func() { p.Close(t.Context()) })
 		return &chained{services: played.services, chain: &chain.Chain{
-			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, PauseLimit: 10 * time.Second, MinAPIVersion: "1.24",
+			Filters: []chain.Filter{{Plugin: p}}, BodyLimit: 16 << 20, RecordLimit: recordLimit, PauseLimit: 10 * time.Second, MinAPIVersion: "1.24",
 			References: played.references,
 		}}, nil
 	}
@@ -55,6 +56,9 @@ func closeEngine(t *testing.T, engine *vm.Engine) {
 		t.Error(err)
 	}
 }
+
+// recordLimit is the gateway's default of limits.record.
+const recordLimit = 1 << 20
 
 type chained struct {
 	chain    *chain.Chain
@@ -100,13 +104,51 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 	if c.Response == nil {
 		return got
 	}
-	s.ResponseHeaders(strconv.Itoa(c.Response.Status), pairs(c.Response.Headers), c.Response.Body == "", true)
-	got.responseBody = feed(s, c.Response.Body, s.ResponseBody)
+	unary := s.Call().Transport == dockerapi.Unary
+	s.ResponseHeaders(strconv.Itoa(c.Response.Status), pairs(c.Response.Headers), c.Response.Body == "", unary)
+	if unary {
+		got.responseBody = feed(s, c.Response.Body, s.ResponseBody)
+	} else {
+		got.responseBody = stream(t, s, c.Response)
+	}
 	if s.Local() != nil {
 		return denied(t, s)
 	}
 	got.response = asMap(s.ResponseFields())
 	return got
+}
+
+// client collects what comes of a stream.
+type client struct{ body []byte }
+
+func (c *client) Write(p []byte) error {
+	c.body = append(c.body, p...)
+	return nil
+}
+
+func (c *client) Flush() error { return nil }
+
+// stream takes the body of a streaming response through the chain in two pieces and returns what comes out.
+func stream(t *testing.T, s *chain.Stream, r *Response) []byte {
+	if s.Local() != nil || !s.WantsResponseBody() {
+		return []byte(r.Body)
+	}
+	var c client
+	format := record.Raw
+	if s.WantsRecords() {
+		format = r.format(s.Call())
+	}
+	s.BeginRecords(format, &c)
+	chunks := pieces(r.Body)
+	for i, chunk := range chunks {
+		if err := s.ResponseRecords([]byte(chunk), i == len(chunks)-1); err != nil {
+			if s.Local() == nil {
+				t.Errorf("the stream ends with %v", err)
+			}
+			break
+		}
+	}
+	return c.body
 }
 
 // feed takes a body through the chain in two pieces and returns what comes out.
@@ -127,15 +169,22 @@ func feed(s *chain.Stream, body string, stage func([]byte, bool) ([]byte, bool))
 
 // denied takes the denial through the response stages, as the gateway does, and reads it as a client would.
 func denied(t *testing.T, s *chain.Stream) outcome {
+	if local := s.Local(); local.Abort { // the head is out, and the stream is cut
+		return readDenial(t, local.Status, local.Body)
+	}
 	local := s.BeginLocal()
 	s.ResponseHeaders(local.StatusText(), local.Fields, false, true)
 	body := feed(s, string(local.Body), s.ResponseBody)
 	if s.Local() != nil {
 		t.Errorf("the filter denies its own denial with %s", s.Local().Body)
 	}
+	return readDenial(t, local.Status, body)
+}
+
+func readDenial(t *testing.T, status int, body []byte) outcome {
 	var docker struct{ Message string }
 	if err := json.Unmarshal(body, &docker); err != nil {
 		t.Errorf("the denial %q is not what Docker's clients understand: %v", body, err)
 	}
-	return outcome{denied: true, status: local.Status, reason: docker.Message}
+	return outcome{denied: true, status: status, reason: docker.Message}
 }

@@ -30,7 +30,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/record"
 )
 
 // Suite is a filter with its cases.
@@ -70,11 +72,15 @@ type Request struct {
 	Properties map[string]string
 }
 
-// Response is what the engine answers.
+// Response is what the engine answers. Status 101, and 200 without a length to attach and exec, is a hijacked connection, of
+// which Body is what the engine sends.
 type Response struct {
 	Status  int
 	Headers [][2]string
 	Body    string
+	// Terminal says that the container has a terminal. It matters where the engine does not say how its output is framed:
+	// up to API 1.41 always.
+	Terminal bool
 }
 
 // Get is a GET request.
@@ -87,6 +93,12 @@ func Post(path, body string) Request {
 		r.Headers = [][2]string{{"Content-Type", "application/json"}}
 	}
 	return r
+}
+
+// Frame is a part of the output of a process without a terminal, as it stands in the response to ContainerLogs, ContainerAttach and
+// ExecStart. The stream is 1 for standard output and 2 for standard error.
+func Frame(stream byte, text string) string {
+	return string(record.AppendFrame(nil, record.Stream(stream), text))
 }
 
 // OK is a response with status 200 and a JSON body.
@@ -217,6 +229,21 @@ func (c Case) check(t *testing.T, got outcome) {
 	}
 	checkHeaders(t, "response", got.response, w.ResponseHeaders)
 	checkBody(t, "response", got.responseBody, or(w.ResponseBody, c.Response.Body))
+}
+
+// format is how the response's body is made of records.
+func (r *Response) format(call *dockerapi.Call) record.Format {
+	a := record.Answer{Status: r.Status, Hijacked: call.Transport == dockerapi.Hijack && (r.Status == 101 || r.Status == 200)}
+	for _, h := range r.Headers {
+		if strings.EqualFold(h[0], "content-type") {
+			a.ContentType = h[1]
+		}
+	}
+	format, byTerminal := record.Of(call, a)
+	if byTerminal && !r.Terminal {
+		format = record.Frames
+	}
+	return format
 }
 
 func or(s, otherwise string) string {

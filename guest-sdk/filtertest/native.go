@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/guest-sdk/internal/hostapi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/record"
 )
 
 // native is the gateway's part for a filter that runs as plain Go. It is stricter than real hosts where a filter could
@@ -29,7 +30,9 @@ type native struct {
 	headers [2]abi.HeaderMap
 	body    [2][]byte
 	values  map[string]string
-	skip    map[string]bool
+	hints   map[string]string // what the filter said of the bodies of this stream
+	record  map[string]string // the properties of the record that it is called with
+	changed bool              // it wrote to the body in this callback
 	denied  *outcome
 
 	played *played
@@ -67,7 +70,7 @@ func startNative(t *testing.T, config string, played *played) (host, error) {
 }
 
 func (n *native) run(t *testing.T, c Case) outcome {
-	n.t, n.skip, n.values, n.denied = t, map[string]bool{}, map[string]string{}, nil
+	n.t, n.hints, n.values, n.denied = t, map[string]string{}, map[string]string{}, nil
 	hostapi.Use(n)
 	call, err := dockerapi.Classify(c.Request.Method, c.Request.Path)
 	if err != nil {
@@ -118,7 +121,11 @@ func (n *native) run(t *testing.T, c Case) outcome {
 	}
 	n.headers[1].Reset(append([]abi.Pair{{Key: ":status", Value: strconv.Itoa(c.Response.Status)}}, pairs(c.Response.Headers)...))
 	n.stage = responseHeaders
-	got.responseBody = n.play(c.Response.Body, responseBody, "response_body", hostapi.Response, stream.OnHttpResponseHeaders, stream.OnHttpResponseBody)
+	if call.Transport == dockerapi.Unary {
+		got.responseBody = n.play(c.Response.Body, responseBody, "response_body", hostapi.Response, stream.OnHttpResponseHeaders, stream.OnHttpResponseBody)
+	} else {
+		got.responseBody = n.stream(&call, c.Response, stream)
+	}
 	if n.denied != nil {
 		return *n.denied
 	}
@@ -138,7 +145,7 @@ func (n *native) play(
 	if action != types.ActionContinue {
 		n.t.Error("the filter holds the stream without having denied it, or asked anybody")
 	}
-	if body == "" || n.skip[hint] {
+	if body == "" || n.hints[hint] == "skip" {
 		return []byte(body)
 	}
 	n.stage = bodyStage
@@ -160,6 +167,63 @@ func (n *native) play(
 		}
 	}
 	return sent
+}
+
+// stream is play for a streaming response.
+func (n *native) stream(call *dockerapi.Call, r *Response, stream types.HttpContext) []byte {
+	const d = hostapi.Response
+	if n.hints["response_body"] = ""; r.Body == "" {
+		return n.play(r.Body, responseBody, "response_body", d, stream.OnHttpResponseHeaders, stream.OnHttpResponseBody)
+	}
+	// The head is out before the body comes; only then is it known whether records are wanted.
+	action := n.await(d, stream.OnHttpResponseHeaders(n.headers[d].Len(), false))
+	if n.denied != nil {
+		return nil
+	}
+	if n.hints["response_body"] != "records" {
+		headers := func(int, bool) types.Action { return action }
+		return n.play(r.Body, responseBody, "response_body", d, headers, stream.OnHttpResponseBody)
+	}
+	n.stage = responseBody
+	cut := record.NewSplitter(r.format(call), recordLimit)
+	var sent []byte
+	for i, piece := range pieces(r.Body) {
+		end := i == len(pieces(r.Body))-1
+		for cut.Feed([]byte(piece), end); ; {
+			next, ok, err := cut.Next()
+			if err != nil {
+				n.denied = &outcome{denied: true, status: 502, reason: err.Error()}
+				return nil
+			}
+			if !ok {
+				break
+			}
+			if !next.Opaque && !n.called(&next, end && cut.Ended(), stream) {
+				return nil
+			}
+			if next.Opaque {
+				sent = append(sent, cut.Join(&next, next.Data, false)...)
+			} else {
+				sent = append(sent, cut.Join(&next, n.body[d], n.changed)...)
+			}
+		}
+	}
+	return sent
+}
+
+// called calls the filter with a record. False means that it denied.
+func (n *native) called(r *record.Record, end bool, stream types.HttpContext) bool {
+	n.body[hostapi.Response], n.changed = append([]byte(nil), r.Data...), false
+	n.record = map[string]string{"docker\x00record": r.Kind.String()}
+	if r.Kind == record.KindFrame {
+		n.record["docker\x00stream"] = r.Stream.String()
+	}
+	action := n.await(hostapi.Response, stream.OnHttpResponseBody(len(r.Data), end))
+	n.record = nil
+	if n.denied == nil && action != types.ActionContinue {
+		n.t.Error("the filter holds a record without having denied it, or asked anybody")
+	}
+	return n.denied == nil
 }
 
 // pieces cuts a body that is not empty into the chunks in which it arrives.
@@ -210,6 +274,9 @@ func (n *native) Property(path ...string) ([]byte, error) {
 		return binary.LittleEndian.AppendUint64(nil, code), err
 	}
 	value, ok := n.values[key]
+	if kept, is := n.record[key]; is {
+		value, ok = kept, true
+	}
 	if key == "docker\x00references" && n.stage != configure {
 		var body []byte
 		if n.stage == requestBody && n.call.Body == dockerapi.BodyJSON {
@@ -237,8 +304,8 @@ func (n *native) SetProperty(value string, path ...string) error {
 	if value == "" {
 		return errors.New("the SDK cannot set an empty property")
 	}
-	if n.skip != nil && len(path) == 2 && path[0] == "sluice" { // in a stream
-		n.skip[path[1]] = value == "skip"
+	if n.hints != nil && len(path) == 2 && path[0] == "sluice" { // in a stream
+		n.hints[path[1]] = value
 		return nil
 	}
 	n.values[strings.Join(path, "\x00")] = value
@@ -310,7 +377,7 @@ func (n *native) SetBody(d hostapi.Direction, body []byte) error {
 	if n.stage != requestBody+stage(d)*2 {
 		return types.ErrorStatusBadArgument
 	}
-	n.body[d] = append([]byte(nil), body...)
+	n.body[d], n.changed = append([]byte(nil), body...), true
 	return nil
 }
 

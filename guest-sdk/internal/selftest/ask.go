@@ -114,3 +114,22 @@ func checkResponseBody(c *config, r *sluice.Response) sluice.Verdict {
 		return sluice.Allow()
 	})
 }
+
+// checkRecord asks about the records that are marked so, and tells of each what it is.
+func checkRecord(c *config, r *sluice.Record) sluice.Verdict {
+	if c.ask != "in a record" || r.Kind() != sluice.JSONRecord || !r.JSON().Get("ask").IsSet() {
+		return sluice.Allow()
+	}
+	r.JSON().Get("ask").Replace(`"before"`)
+	return r.Call(one, func(a *sluice.HTTPResponse) sluice.Verdict {
+		switch string(a.Body()) {
+		case "drop":
+			r.Drop()
+		case "deny":
+			return sluice.Deny("one says no to " + string(r.Kind()) + r.Stream())
+		default:
+			r.JSON().Insert("answer", strconv.Quote(string(a.Body())))
+		}
+		return sluice.Allow()
+	})
+}

@@ -62,6 +62,19 @@ func TestCalls(t *testing.T) {
 				Want: filtertest.Want{ResponseHeaders: map[string]string{"x-answer": "1"}, ResponseBody: "2{}"},
 			},
 			{
+				Name: "in a record, and what comes behind it waits", Config: ask("in a record"), Request: filtertest.Get("/v1.41/events"),
+				Response: filtertest.OK("{\"a\":1}\n{\"ask\":2}\r\n{\"ask\":3}\n{\"b\":4}\n"), Calls: calls(one(200, "yes"), one(200, "drop")),
+				Want: filtertest.Want{ResponseBody: "{\"a\":1}\n{\"ask\":\"before\",\"answer\":\"yes\"}\r\n{\"b\":4}\n"},
+			},
+			{
+				Name: "an answer that denies a record", Config: ask("in a record"), Request: filtertest.Get("/v1.41/events"),
+				Response: filtertest.OK("{\"ask\":2}\n"), Calls: calls(one(200, "deny")), Want: filtertest.Want{Denied: "one says no to json"},
+			},
+			{
+				Name: "no answer in a record", Config: ask("in a record"), Request: filtertest.Get("/v1.41/events"),
+				Response: filtertest.OK("{\"ask\":2}\n"), Calls: calls(hangsUp), Want: filtertest.Want{Denied: "no answer from one", Status: 502},
+			},
+			{
 				Name: "no answer in the response", Config: ask("in the response"), Request: get, Response: filtertest.OK(`{}`), Calls: calls(hangsUp),
 				Want: filtertest.Want{Denied: "no answer from one", Status: 502},
 			},

@@ -32,6 +32,7 @@ func init() {
 		ResponseHeaders:  checkResponse,
 		ResponseBody:     checkResponseBody,
 		RequestChunk:     checkChunk,
+		Record:           checkRecord,
 	})
 }
 
