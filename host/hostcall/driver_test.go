@@ -328,6 +328,9 @@ func (d *driver) call(name string, args ...any) abi.Status {
 		d.t.Fatalf("%s: %v", name, err)
 	}
 	status := abi.Status(result)
+	if contract, _ := hostcall.ContractOf(name); !contract.Answers(name, status) {
+		d.t.Errorf("%s answers %v, which its contract does not tell of", name, status)
+	}
 	fmt.Fprintf(&d.transcript, "  = %v", status)
 	for _, output := range outputs {
 		fmt.Fprintf(&d.transcript, ", %s", output())
