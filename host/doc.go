@@ -21,7 +21,8 @@
 //   - chain: the filters that every stream passes, requests first to last,
 //     responses last to first.
 //   - stream: one request and its response on their way through the chain.
-//   - stage: RequestHeaders, RequestBody, ResponseHeaders, ResponseBody, Done.
+//   - stage: RequestHeaders, RequestBody, ResponseHeaders, ResponseBody, Done; on
+//     a connection that has left HTTP also DownstreamData and UpstreamData.
 //   - operation: what a request asks for, in the words of Docker's API
 //     description (ContainerCreate), or Unknown.
 //   - record: what a client of a stream takes for one thing: a JSON value, a

@@ -190,8 +190,8 @@ func (x *exchange) isHijacked() bool {
 }
 
 // splice passes the head of a hijacked connection through the filters and
-// joins both connections. What the engine sends goes through those that want
-// the response's body.
+// joins both connections, through the filters that take part in what passes; see
+// connection.go.
 func (x *exchange) splice() bool {
 	x.hijacked = true
 	if !x.stream.ResponseHeaders(strconv.Itoa(x.response.Status), x.response.Header, false, false) {
@@ -213,13 +213,10 @@ func (x *exchange) splice() bool {
 	if x.status != 101 {
 		x.reply.Body.Kind = wire.Raw
 	}
-	var through *upstream.Through // nil: the connections are merely joined
-	if x.stream.WantsResponseBody() {
-		if !x.beginRecords() {
-			x.abandon()
-			return x.answerLocal()
-		}
-		through = &upstream.Through{Relay: x.relayHijacked, Gone: x.stream.Cancel}
+	through, ok := x.beginConnection()
+	if !ok {
+		x.abandon()
+		return x.answerLocal()
 	}
 	if err := x.conn.WriteResponse(&x.reply); err != nil {
 		x.problem = err.Error()
@@ -237,6 +234,7 @@ func (x *exchange) splice() bool {
 	if err != nil {
 		x.explain(err)
 	}
+	x.endConnection(n.Gone)
 	return false
 }
 

@@ -117,8 +117,9 @@ func (x *exchange) relayPiece() (done bool, err error) {
 	}
 	piece, done, err := x.nextOfResponse()
 	if err != nil {
-		if x.interrupted.Load() {
-			return false, x.cutRecords() // a filter had enough while nothing came
+		if x.interrupted.Load() || x.hijacked && x.stream.Local() != nil {
+			// A filter had enough while nothing came, or of the other direction.
+			return false, x.cutRecords()
 		}
 		return false, err
 	}
@@ -161,6 +162,8 @@ func (x *exchange) cutRecords() error {
 	var last []byte
 	if local != nil && x.stream.EndsInRecords() {
 		last = record.Failure(x.format, x.stream.Call().Operation, denialText(local.Status, local.Body))
+	} else if x.hijacked {
+		last = x.terminalFailure(local)
 	}
 	if _, err := x.conn.WriteBody(last); err != nil {
 		return err

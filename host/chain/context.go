@@ -47,7 +47,7 @@ func (f *filterStream) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi
 		if !write || writable {
 			return &s.request.fields, abi.StatusOK
 		}
-	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&(plugin.ResponseHeaders|plugin.ResponseBody|plugin.Log) != 0 || f.stage == plugin.Answer && f.answered):
+	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&withResponse != 0 || f.stage == plugin.Answer && f.answered):
 		writable := f.stage == plugin.ResponseHeaders ||
 			(f.stage == plugin.ResponseBody || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
 		if !write || writable {
@@ -70,11 +70,18 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return &f.bodies[0].buffer, abi.StatusOK
 	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1, plugin.ResponseBody):
 		return &f.bodies[1].buffer, abi.StatusOK
+	case t == abi.BufferTypeDownstreamData && f.showsBody(0, plugin.DownstreamData):
+		return &f.bodies[0].buffer, abi.StatusOK
+	case t == abi.BufferTypeUpstreamData && f.showsBody(1, plugin.UpstreamData):
+		return &f.bodies[1].buffer, abi.StatusOK
 	case write:
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
 }
+
+// withResponse are the stages in which there is a response.
+const withResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.Connection | plugin.DataStages | plugin.Log
 
 // showsBody tells whether the body of a direction can be read and changed: in
 // its stage, and while the filter holds it.
@@ -88,15 +95,20 @@ func (f *filterStream) BufferLimit() int { return f.stream.chain.BodyLimit }
 // SendLocalResponse implements hostcall.Context. The first one counts.
 func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 	s := f.stream
-	if f.stage == 0 || f.stage == plugin.Log || s.local != nil {
+	connection := s.connection.Load()
+	if f.stage == 0 || f.stage == plugin.Log || s.local != nil || connection == closedConnection {
 		return abi.StatusBadArgument
 	}
 	status := abi.StatusOK
-	if f.stage&(plugin.ResponseBody|plugin.Answer) != 0 && s.response.sent {
+	if f.stage&(plugin.ResponseBody|plugin.DataStages|plugin.Answer) != 0 && s.response.sent && connection != newConnection {
 		// The head is out: what is left of the response is cut, which the
 		// client must be able to tell from its end.
 		reason := clip(string(r.Body))
-		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the response body: " + reason}
+		where := "response body"
+		if connection == openConnection {
+			where = "connection"
+		}
+		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the " + where + ": " + reason}
 		l := &Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1}
 		l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
 		s.answer(l)
@@ -111,18 +123,27 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 
 // ContinueStream implements hostcall.Context. It may come from any goroutine
 // that holds the instance's lock.
+//
+// Downstream and upstream are the two directions of a connection that has left
+// HTTP; where there is none they mean nothing.
 func (f *filterStream) ContinueStream(t abi.StreamType) abi.Status {
+	s := f.stream
+	connection := s.connection.Load()
 	switch t {
-	case abi.StreamTypeHTTPRequest:
-		f.resumed[0].Store(true)
-		wake(f.stream.request.wake)
-	case abi.StreamTypeHTTPResponse:
-		f.resumed[1].Store(true)
-		wake(f.stream.response.wake)
 	case abi.StreamTypeDownstream, abi.StreamTypeUpstream:
-		return abi.StatusUnimplemented
+		if connection == noConnection {
+			return abi.StatusUnimplemented
+		}
+	case abi.StreamTypeHTTPRequest, abi.StreamTypeHTTPResponse:
 	default:
 		return abi.StatusBadArgument
+	}
+	if t == abi.StreamTypeHTTPRequest || t == abi.StreamTypeDownstream || connection == newConnection {
+		f.resumed[0].Store(true)
+		wake(s.request.wake)
+	} else {
+		f.resumed[1].Store(true)
+		wake(s.response.wake)
 	}
 	return abi.StatusOK
 }
@@ -130,21 +151,21 @@ func (f *filterStream) ContinueStream(t abi.StreamType) abi.Status {
 // CloseStream implements hostcall.Context: the stream is cut as soon as the
 // chain comes to it, whichever half was named.
 func (f *filterStream) CloseStream(t abi.StreamType) abi.Status {
-	switch t {
-	case abi.StreamTypeHTTPRequest, abi.StreamTypeHTTPResponse:
-		f.closed.Store(true)
-		wake(f.stream.request.wake)
-		wake(f.stream.response.wake)
-		if f.stage == plugin.Answer && f.stream.local == nil {
-			f.stream.abort(f)
-			f.stream.interrupt()
-		}
-		return abi.StatusOK
-	case abi.StreamTypeDownstream, abi.StreamTypeUpstream:
-		return abi.StatusUnimplemented
-	default:
+	if !t.Valid() {
 		return abi.StatusBadArgument
 	}
+	s := f.stream
+	first := !f.closed.Swap(true)
+	wake(s.request.wake)
+	wake(s.response.wake)
+	switch {
+	case f.stage == plugin.Answer && s.local == nil:
+		s.abort(f)
+		s.interrupt()
+	case f.stage == 0 && first && s.connection.Load() == openConnection:
+		go s.cutConnection() // the stream is locked before the instance
+	}
+	return abi.StatusOK
 }
 
 func wake(c chan struct{}) {

@@ -20,6 +20,9 @@
 // property sluice.response_body with the value records, is called once a record
 // (package record): see record.go.
 //
+// A connection that has left HTTP passes the filters that take part in it in both
+// directions, as connections: see connection.go.
+//
 // A Stream is driven by the gateway's handler, which owns the connections; it
 // reads and writes none itself.
 package chain

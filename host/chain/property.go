@@ -84,6 +84,9 @@ const (
 	// be "records" too, see record.go.
 	skipRequestBody  = "sluice\x00request_body"
 	skipResponseBody = "sluice\x00response_body"
+	// The same for the two directions of a connection that has left HTTP.
+	skipDownstreamData = "sluice\x00downstream_data"
+	skipUpstreamData   = "sluice\x00upstream_data"
 
 	// What the filters of one stream may keep in its properties, together.
 	maxValues     = 256
@@ -156,6 +159,12 @@ func (f *filterStream) SetProperty(path string, data []byte) abi.Status {
 	switch path {
 	case skipRequestBody:
 		f.setSkip(plugin.RequestBody, data)
+		return abi.StatusOK
+	case skipDownstreamData:
+		f.setSkip(plugin.DownstreamData, data)
+		return abi.StatusOK
+	case skipUpstreamData:
+		f.setSkip(plugin.UpstreamData, data)
 		return abi.StatusOK
 	case skipResponseBody:
 		if f.splitter != nil {

@@ -56,7 +56,7 @@ func (s *Stream) WantsRecords() bool {
 func (s *Stream) BeginRecords(format record.Format, outlet Outlet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outlet, s.outletErr = outlet, nil
+	s.response.outlet, s.response.outletErr = outlet, nil
 	for i := range s.filters {
 		if f := &s.filters[i]; f.records && f.wants(s.response.body) {
 			f.splitter = record.NewSplitter(format, s.chain.RecordLimit)
@@ -70,14 +70,17 @@ func (s *Stream) BeginRecords(format record.Format, outlet Outlet) {
 // filter that pauses at a record holds up the stream. The error is the outlet's,
 // or ErrCut.
 func (s *Stream) ResponseRecords(chunk []byte, endOfStream bool) error {
+	return s.pass(&s.response, chunk, endOfStream)
+}
+
+func (s *Stream) pass(d *direction, chunk []byte, endOfStream bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := &s.response
 	switch {
 	case s.local == nil && s.expire(d) && s.push(d, d.first, chunk, endOfStream):
 		return nil
-	case s.outletErr != nil:
-		return s.outletErr
+	case d.outletErr != nil:
+		return d.outletErr
 	default:
 		return ErrCut
 	}
@@ -86,14 +89,16 @@ func (s *Stream) ResponseRecords(chunk []byte, endOfStream bool) error {
 // ResponseHeldUntil is when a filter that holds a part of a streaming response's
 // body will have held it for too long; zero when none does. ResponseRecords is to
 // be called then, with no bytes if there are none.
-func (s *Stream) ResponseHeldUntil() (until time.Time) {
+func (s *Stream) ResponseHeldUntil() (until time.Time) { return s.heldUntil(&s.response, 1) }
+
+func (s *Stream) heldUntil(d *direction, way int) (until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outlet == nil {
+	if d.outlet == nil {
 		return until
 	}
 	for i := range s.filters {
-		if since := s.filters[i].heldSince; !since.IsZero() && (until.IsZero() || since.Add(s.chain.PauseLimit).Before(until)) {
+		if since := s.filters[i].heldSince[way]; !since.IsZero() && (until.IsZero() || since.Add(s.chain.PauseLimit).Before(until)) {
 			until = since.Add(s.chain.PauseLimit)
 		}
 	}
@@ -102,19 +107,19 @@ func (s *Stream) ResponseHeldUntil() (until time.Time) {
 
 // expire ends the patience with filters that hold a part of the body for too
 // long: a stream may never end, and is not collected. False means that s.local
-// or s.outletErr is set.
+// or d.outletErr is set.
 func (s *Stream) expire(d *direction) bool {
 	for i := range s.filters {
 		f := &s.filters[i]
-		if f.heldSince.IsZero() || f.released(d) || time.Since(f.heldSince) < s.chain.PauseLimit {
+		way := f.way(d)
+		if f.heldSince[way].IsZero() || f.released(d) || time.Since(f.heldSince[way]) < s.chain.PauseLimit {
 			continue
 		}
-		f.heldSince = time.Time{}
+		f.heldSince[way] = time.Time{}
 		err := fmt.Errorf("it held a part of a stream for longer than limits.pause (%s): filters see streams piece by piece, or in records", s.chain.PauseLimit)
 		if !s.fail(f, err) {
 			return false
 		}
-		way := f.way(d)
 		f.holding[way] = 0
 		held := append([]byte(nil), f.bodies[way].buffer.Bytes...)
 		f.bodies[way].buffer.Reset(nil)
@@ -132,7 +137,7 @@ func (s *Stream) EndsInRecords() bool {
 	defer s.mu.Unlock()
 	d := &s.response
 	for i := d.end - d.step; i >= 0 && i < len(s.filters); i -= d.step {
-		if f := &s.filters[i]; f.splitter != nil || f.wants(d.body) {
+		if f := &s.filters[i]; f.splitter != nil || s.bodyOf(d, f) != 0 {
 			return f.splitter != nil && f.state != bypassed
 		}
 	}
@@ -140,12 +145,12 @@ func (s *Stream) EndsInRecords() bool {
 }
 
 // push takes bytes through the filters from i on. False means that s.local or
-// s.outletErr is set.
+// d.outletErr is set.
 func (s *Stream) push(d *direction, i int, data []byte, endOfStream bool) bool {
 	for ; i != d.end; i += d.step {
 		f := &s.filters[i]
 		switch {
-		case !f.wants(d.body):
+		case s.bodyOf(d, f) == 0:
 			continue
 		case len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load():
 			if f.closed.Load() {
@@ -153,19 +158,20 @@ func (s *Stream) push(d *direction, i int, data []byte, endOfStream bool) bool {
 				return false
 			}
 			continue
-		case f.splitter != nil:
+		case f.splitter != nil && d == &s.response:
 			return s.recordStage(d, f, data, endOfStream)
 		}
+		way := f.way(d)
 		if f.released(d) {
-			f.heldSince = time.Time{}
+			f.heldSince[way] = time.Time{}
 		}
 		var ready bool
 		data, ready = s.bodyStage(d, f, data, endOfStream)
-		switch holds := len(f.bodies[f.way(d)].buffer.Bytes) > 0; {
+		switch holds := len(f.bodies[way].buffer.Bytes) > 0; {
 		case !holds:
-			f.heldSince = time.Time{}
-		case f.heldSince.IsZero():
-			f.heldSince = time.Now()
+			f.heldSince[way] = time.Time{}
+		case f.heldSince[way].IsZero():
+			f.heldSince[way] = time.Now()
 		}
 		if !ready {
 			return s.local == nil // it holds them
@@ -174,8 +180,8 @@ func (s *Stream) push(d *direction, i int, data []byte, endOfStream bool) bool {
 	if len(data) == 0 {
 		return true
 	}
-	s.outletErr = s.unlocked(func() error { return s.outlet.Write(data) })
-	return s.outletErr == nil && s.local == nil
+	d.outletErr = s.unlocked(func() error { return d.outlet.Write(data) })
+	return d.outletErr == nil && s.local == nil
 }
 
 // unlocked runs what may have to wait for the client, while the other direction
@@ -187,7 +193,7 @@ func (s *Stream) unlocked(run func() error) error {
 }
 
 // recordStage calls one filter with the records that the bytes complete, and
-// pushes each on. False means that s.local or s.outletErr is set.
+// pushes each on. False means that s.local or d.outletErr is set.
 func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfStream bool) bool {
 	cut, next, told := f.splitter, f.index+d.step, false
 	for cut.Feed(data, endOfStream); !told; {
@@ -223,7 +229,7 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 }
 
 // recordCall calls one filter with one record, and returns what is to be sent on
-// in its place. False means that s.local or s.outletErr is set.
+// in its place. False means that s.local or d.outletErr is set.
 func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, endOfStream bool) ([]byte, bool) {
 	way := f.way(d)
 	b := &f.bodies[way].buffer
@@ -249,7 +255,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	case s.stopped(d, f):
 		goesOn = false
 	case action != abi.ActionContinue:
-		if s.outletErr = s.unlocked(s.outlet.Flush); s.outletErr != nil {
+		if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
 			return nil, false
 		}
 		goesOn, lost = s.await(d, f, d.body, before)

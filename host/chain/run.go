@@ -160,7 +160,7 @@ func holdsHead(action abi.Action) bool { return action != abi.ActionContinue && 
 // the filter let go of, and false when it holds everything back or s.local is
 // set.
 func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStream bool) ([]byte, bool) {
-	way := f.way(d)
+	way, stage := f.way(d), s.bodyOf(d, f)
 	held := &f.bodies[way]
 	b := &held.buffer
 	var prefix []byte // held so far, and set free by continue_stream since
@@ -193,11 +193,16 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	f.resumed[way].Store(false)
 	var action abi.Action
 	var err error
-	if d.step > 0 {
+	switch stage {
+	case plugin.RequestBody:
 		action, err = f.guest.RequestBody(len(b.Bytes), endOfStream)
-	} else {
+	case plugin.ResponseBody:
 		f.answered = true
 		action, err = f.guest.ResponseBody(len(b.Bytes), endOfStream)
+	case plugin.DownstreamData:
+		action, err = f.guest.DownstreamData(len(b.Bytes), endOfStream)
+	case plugin.UpstreamData:
+		action, err = f.guest.UpstreamData(len(b.Bytes), endOfStream)
 	}
 	switch {
 	case err != nil:
@@ -210,7 +215,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, false
 	case action == abi.ActionContinue:
 	case endOfStream:
-		goesOn, lost := s.await(d, f, d.body, before)
+		goesOn, lost := s.await(d, f, stage, before)
 		if !goesOn {
 			return nil, false
 		}
@@ -218,7 +223,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 			held.putBack(before)
 		}
 	default:
-		f.holding[way] = d.body
+		f.holding[way] = stage
 		if !held.own {
 			held.store = append(held.store[:0], b.Bytes...)
 			b.Bytes, held.own = held.store, true
@@ -285,6 +290,9 @@ func (s *Stream) restore(d *direction, f *filterStream, before saved) {
 func (s *Stream) tooLarge(d *direction, f *filterStream) bool {
 	message := fmt.Sprintf("the %s body is larger than limits.body (%d bytes), and filter %q asked to see it whole",
 		d.name(), s.chain.BodyLimit, f.name())
+	if s.connection.Load() == openConnection {
+		message = fmt.Sprintf("filter %q holds more of the %s than limits.body (%d bytes)", f.name(), s.nameOf(d), s.chain.BodyLimit)
+	}
 	s.gatewayAnswer(VerdictDeny, f, d.limit, message, message)
 	return false
 }
@@ -340,7 +348,7 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 		select {
 		case <-d.wake:
 		case <-timer.C:
-			err = fmt.Errorf("it held the %s for longer than limits.pause (%s)", d.name(), s.chain.PauseLimit)
+			err = fmt.Errorf("it held the %s for longer than limits.pause (%s)", s.nameOf(d), s.chain.PauseLimit)
 		case <-s.ctx.Done():
 			err = context.Cause(s.ctx)
 		}

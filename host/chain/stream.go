@@ -102,8 +102,8 @@ type Stream struct {
 	aborted   bool // close_stream: to be cut without an answer
 	answers   int  // local responses so far
 
-	outlet    Outlet // of a response that passes in records
-	outletErr error
+	// connection is how far a connection has come that has left HTTP.
+	connection atomic.Uint32
 
 	cancelled atomic.Bool // the client is gone
 	noRequest atomic.Bool // the rest of the request is wanted by nobody
@@ -136,6 +136,11 @@ type direction struct {
 	limit int
 	// wake is signalled when a guest continues or closes the stream.
 	wake chan struct{}
+
+	// outlet takes what passes in pieces of any length: the body of a streaming
+	// response, and both directions of a connection that has left HTTP.
+	outlet    Outlet
+	outletErr error
 }
 
 // filterStream is one filter's part in a stream. It is the context that the
@@ -160,8 +165,9 @@ type filterStream struct {
 	closed   atomic.Bool    // close_stream was called
 	lost     atomic.Bool    // its instance is gone
 
-	// heldSince is when it began to hold what it holds of a streaming response.
-	heldSince time.Time
+	// heldSince is when it began to hold what it holds of what passes in pieces.
+	heldSince [2]time.Time
+	connected bool // proxy_on_new_connection was called
 	// splitter cuts the response's body for it, and what it is being shown.
 	splitter     *record.Splitter
 	record       record.Kind
@@ -242,7 +248,8 @@ func (s *Stream) Close() {
 			s.filters[i].splitter = nil
 		}
 		// The values stay: proxy_on_log may read them, whenever it comes.
-		s.info.Holder, s.local, s.outlet = nil, nil, nil
+		s.info.Holder, s.local = nil, nil
+		s.request.outlet, s.response.outlet = nil, nil
 		return
 	}
 	for i := range s.filters {
@@ -254,7 +261,8 @@ func (s *Stream) Close() {
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
 	s.outcome, s.aborted, s.rewritten, s.answers = Outcome{}, false, false, 0
-	s.outlet, s.outletErr = nil, nil
+	s.request.outlet, s.response.outlet = nil, nil
+	s.connection.Store(noConnection)
 	drain(s.request.wake)
 	drain(s.response.wake)
 	s.chain.pool.Put(s)
@@ -263,7 +271,8 @@ func (s *Stream) Close() {
 func (f *filterStream) reset() {
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
-	f.records, f.splitter, f.record, f.heldSince = false, nil, noRecord, time.Time{}
+	f.records, f.splitter, f.record, f.connected = false, nil, noRecord, false
+	f.heldSince = [2]time.Time{}
 	for d := range f.bodies {
 		b := &f.bodies[d]
 		b.buffer.Reset(nil)
@@ -405,13 +414,14 @@ func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready
 	return s.run(&s.response, chunk, endOfStream, true)
 }
 
-// WantsResponseBody tells whether any filter is to see the response's body.
+// WantsResponseBody tells whether any filter is to see the response's body, or
+// what the engine says on a connection that has left HTTP.
 func (s *Stream) WantsResponseBody() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &s.response
 	for i := d.first; i != d.end && !d.ended; i += d.step {
-		if s.filters[i].wants(d.body) {
+		if s.bodyOf(d, &s.filters[i]) != 0 {
 			return true
 		}
 	}

@@ -332,12 +332,15 @@ const (
 	StageRequestBody     = "request_body"
 	StageResponseHeaders = "response_headers"
 	StageResponseBody    = "response_body"
+	// What the client and the engine say on a connection that has left HTTP.
+	StageDownstreamData = "downstream_data"
+	StageUpstreamData   = "upstream_data"
 )
 
 // StageNames returns the names of all stages, in the order in which a stream
 // passes them.
 func StageNames() []string {
-	return []string{StageRequestHeaders, StageRequestBody, StageResponseHeaders, StageResponseBody}
+	return []string{StageRequestHeaders, StageRequestBody, StageResponseHeaders, StageResponseBody, StageDownstreamData, StageUpstreamData}
 }
 
 // Digest identifies the content of the configuration: its settings, the bytes

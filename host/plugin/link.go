@@ -41,6 +41,27 @@ func (p *Plugin) link() error {
 	return nil
 }
 
+// called is at which stages the plugin is called, after the guest's hint; 0 is
+// none.
+//
+// A connection's data has to be asked for, by the configuration or by the guest,
+// unless the module is made for nothing else: SDKs export every callback there
+// is, and what those of Go and Rust make of a callback of the other kind, on a
+// context that was made for HTTP, is a crash.
+func (p *Plugin) called(hint Stages) Stages {
+	stages := p.exports
+	switch {
+	case hint != 0:
+		stages &= hint
+	case p.options.Stages == 0 && stages&HTTPStages != 0:
+		stages &^= DataStages
+	}
+	if stages&DataStages != 0 {
+		stages |= Connection
+	}
+	return stages
+}
+
 // checkShape compares the type of a callback, if the module exports it, with
 // the ABI's. What takes other arguments would fail in every stream, and a filter
 // whose callback gives no action would let every stream pass.

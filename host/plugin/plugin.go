@@ -191,7 +191,6 @@ func (p *Plugin) start() error {
 	if err := p.link(); err != nil {
 		return &StartError{Step: "link", Err: err}
 	}
-	p.stages = p.exports
 	if p.fresh != nil {
 		instance, err := p.startInstance(freshShard)
 		if err != nil {
@@ -222,7 +221,7 @@ func (p *Plugin) start() error {
 
 // takeHints asks the canary what the filter says of itself.
 func (p *Plugin) takeHints(canary *Instance) {
-	p.stages = p.exports & canary.root.stages()
+	p.stages = p.called(canary.root.stages())
 	p.operations = canary.root.hint("sluice\x00operations")
 	p.resource = slices.Contains(canary.root.hint("sluice\x00references"), "resource")
 	p.records = string(canary.root.values["sluice\x00response_body"]) == "records"

@@ -217,8 +217,24 @@ func TestEveryFormOfStartServes(t *testing.T) {
 }
 
 func TestStagesAreThoseOfModuleAndConfiguration(t *testing.T) {
-	if got := start(t, "noop", plugin.Options{}).Stages(); got != plugin.AllStages {
-		t.Errorf("noop is called at %v, want all", got)
+	if got := start(t, "noop", plugin.Options{}).Stages(); got != plugin.HTTPStages {
+		t.Errorf("noop is called at %v, want all that it exports", got)
+	}
+	const both = plugin.DataStages | plugin.Connection
+	for _, c := range []struct {
+		guest   string
+		allowed plugin.Stages
+		want    plugin.Stages
+	}{
+		{"connection", 0, both},
+		{"connection", plugin.UpstreamData, plugin.UpstreamData | plugin.Connection},
+		{"connection", plugin.HTTPStages, 0},
+		{"every-callback", 0, plugin.RequestHeaders},
+		{"every-callback", plugin.AllStages, plugin.RequestHeaders | both},
+	} {
+		if got := start(t, c.guest, plugin.Options{Stages: c.allowed}).Stages(); got != c.want {
+			t.Errorf("%s, of whose stages %q are allowed, is called at %q (%b), want %q", c.guest, c.allowed, got, got, c.want)
+		}
 	}
 	if got := start(t, "noop", plugin.Options{Stages: plugin.RequestBody}).Stages(); got != plugin.RequestBody {
 		t.Errorf("limited to request_body, noop is called at %v", got)

@@ -45,18 +45,14 @@ func (r *rootContext) hint(path string) []string {
 	return strings.FieldsFunc(string(r.values[path]), func(c rune) bool { return c == ',' || c == ' ' })
 }
 
-// stages is the guest's hint at which stages it wants to be called. A name
-// that we do not know gives the hint up: being called too often is safe, too
-// seldom is not.
+// stages is the guest's hint at which stages it wants to be called, 0 where it
+// gave none. A name that we do not know gives the hint up: being called too often
+// is safe, too seldom is not.
 func (r *rootContext) stages() Stages {
-	names := r.hint("sluice\x00stages")
-	if len(names) == 0 {
-		return AllStages
-	}
-	stages, err := ParseStages(names)
+	stages, err := ParseStages(r.hint("sluice\x00stages"))
 	if err != nil {
-		r.instance.plugin.log.Warn("the filter's property sluice.stages is not understood; it is called at all stages", "error", err)
-		return AllStages
+		r.instance.plugin.log.Warn("the filter's property sluice.stages is not understood; it is called at all stages that it would be without", "error", err)
+		return 0
 	}
 	return stages
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Stages is a set of the stages at which a filter is called.
-type Stages uint8
+type Stages uint16
 
 // The stages of a stream that a filter can hook.
 const (
@@ -16,6 +16,17 @@ const (
 	RequestBody
 	ResponseHeaders
 	ResponseBody
+
+	// DownstreamData and UpstreamData are what the client and the engine say on
+	// a connection that has left HTTP. With either of them the filter is told too
+	// of the connection's beginning and end.
+	DownstreamData
+	UpstreamData
+
+	// Connection is the beginning and the end of a connection that has left HTTP:
+	// proxy_on_new_connection and the two close callbacks. It is not a stage that a
+	// configuration can name.
+	Connection
 
 	// Log is the end of a stream: proxy_on_done and proxy_on_log. It is not a
 	// stage that a configuration can name.
@@ -25,8 +36,12 @@ const (
 	// service. It may come at any time between the others.
 	Answer
 
+	// HTTPStages are the stages of requests and responses.
+	HTTPStages = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
+	// DataStages are the stages of connections that have left HTTP.
+	DataStages = DownstreamData | UpstreamData
 	// AllStages is every stage that a configuration can name.
-	AllStages = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
+	AllStages = HTTPStages | DataStages
 )
 
 // stageNames is the spelling used in configuration files, logs and in the hint
@@ -39,6 +54,8 @@ var stageNames = [...]struct {
 	{RequestBody, "request_body"},
 	{ResponseHeaders, "response_headers"},
 	{ResponseBody, "response_body"},
+	{DownstreamData, "downstream_data"},
+	{UpstreamData, "upstream_data"},
 }
 
 // ParseStages reads stage names. An unknown name is an error; no name at all is
@@ -53,7 +70,7 @@ next:
 				continue next
 			}
 		}
-		return 0, fmt.Errorf("unknown stage %q: use request_headers, request_body, response_headers or response_body", name)
+		return 0, fmt.Errorf("unknown stage %q: use request_headers, request_body, response_headers, response_body, downstream_data or upstream_data", name)
 	}
 	return set, nil
 }
@@ -91,6 +108,11 @@ const (
 	onRequestBody
 	onResponseHeaders
 	onResponseBody
+	onNewConnection
+	onDownstreamData
+	onUpstreamData
+	onDownstreamClose
+	onUpstreamClose
 	onDone
 	onLog
 	onDelete
@@ -112,6 +134,11 @@ var callbackNames = [callbackCount]string{
 	onRequestBody:                 abi.ExportOnRequestBody,
 	onResponseHeaders:             abi.ExportOnResponseHeaders,
 	onResponseBody:                abi.ExportOnResponseBody,
+	onNewConnection:               abi.ExportOnNewConnection,
+	onDownstreamData:              abi.ExportOnDownstreamData,
+	onUpstreamData:                abi.ExportOnUpstreamData,
+	onDownstreamClose:             abi.ExportOnDownstreamClose,
+	onUpstreamClose:               abi.ExportOnUpstreamClose,
 	onDone:                        abi.ExportOnDone,
 	onLog:                         abi.ExportOnLog,
 	onDelete:                      abi.ExportOnDelete,
@@ -123,6 +150,11 @@ var callbackStages = [callbackCount]Stages{
 	onRequestBody:     RequestBody,
 	onResponseHeaders: ResponseHeaders,
 	onResponseBody:    ResponseBody,
+	onNewConnection:   Connection,
+	onDownstreamData:  DownstreamData,
+	onUpstreamData:    UpstreamData,
+	onDownstreamClose: Connection,
+	onUpstreamClose:   Connection,
 	onDone:            Log,
 	onLog:             Log,
 }
@@ -133,4 +165,6 @@ var stageCallbacks = map[Stages]callback{
 	RequestBody:     onRequestBody,
 	ResponseHeaders: onResponseHeaders,
 	ResponseBody:    onResponseBody,
+	DownstreamData:  onDownstreamData,
+	UpstreamData:    onUpstreamData,
 }

@@ -96,6 +96,32 @@ func (s *Stream) ResponseBody(size int, endOfStream bool) (abi.Action, error) {
 	return s.enter(onResponseBody, size, uint64(s.id), uint64(size), flag(endOfStream))
 }
 
+// NewConnection calls proxy_on_new_connection: the stream's connection has left
+// HTTP.
+func (s *Stream) NewConnection() (abi.Action, error) {
+	return s.enter(onNewConnection, 0, uint64(s.id))
+}
+
+// DownstreamData calls proxy_on_downstream_data with the number of buffered bytes.
+func (s *Stream) DownstreamData(size int, endOfStream bool) (abi.Action, error) {
+	return s.enter(onDownstreamData, size, uint64(s.id), uint64(size), flag(endOfStream))
+}
+
+// UpstreamData calls proxy_on_upstream_data with the number of buffered bytes.
+func (s *Stream) UpstreamData(size int, endOfStream bool) (abi.Action, error) {
+	return s.enter(onUpstreamData, size, uint64(s.id), uint64(size), flag(endOfStream))
+}
+
+// ConnectionClosed calls proxy_on_downstream_connection_close and
+// proxy_on_upstream_connection_close with who closed each.
+func (s *Stream) ConnectionClosed(downstream, upstream abi.PeerType) error {
+	if _, err := s.enter(onDownstreamClose, 0, uint64(s.id), uint64(downstream)); err != nil {
+		return err
+	}
+	_, err := s.enter(onUpstreamClose, 0, uint64(s.id), uint64(upstream))
+	return err
+}
+
 func (s *Stream) headers(c callback, fields int, endOfStream bool) (abi.Action, error) {
 	if !s.instance.plugin.endOfStream[c] { // as in ABI 0.1.0
 		return s.enter(c, 0, uint64(s.id), uint64(fields))

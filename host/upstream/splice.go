@@ -22,16 +22,22 @@ const lingerTime = 2 * time.Second
 type Spliced struct {
 	Up   int64 // from the client to the engine
 	Down int64 // from the engine to the client
+	// Gone says that the client went away before the engine had ended its direction.
+	Gone bool
 }
 
-// Through takes the place of the copy from the engine to the client.
+// Through takes the place of the copies between client and engine.
 type Through struct {
-	// Relay reads what the engine sends and writes it, or something else, to the client; it returns when the engine has ended its
+	// Down reads what the engine sends and writes it, or something else, to the client; it returns when the engine has ended its
 	// direction, or with an error.
-	Relay func() error
-	// Gone is called when the client is gone while Relay runs, from any goroutine and perhaps more than once. The engine's connection has
-	// been aborted then.
+	Down func() error
+	// Up does the same for what the client sends, and counts what it writes to the engine. Nil copies.
+	Up func(sent *atomic.Int64) error
+	// Gone is called when the client is gone, from any goroutine and perhaps more than once. The engine's connection has been
+	// aborted then.
 	Gone func()
+	// Ended is called when the engine is gone, and nobody takes any more what the client sends.
+	Ended func()
 }
 
 // Splice joins two hijacked connections until both directions have ended. Bytes that either side sent early go first. Silence of any
@@ -42,16 +48,30 @@ type Through struct {
 // Both connections are closed on return, though their owners still call Close. The error is nil when each side ended its direction or
 // hung up, and otherwise says what broke; the counts are right either way.
 //
-// With through, which may be nil, its Relay carries what the engine sends, and counts it.
+// With through, which may be nil, its functions carry the data. What Down carries it counts itself.
 func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 	client.Hijack()
 	engine.Hijack()
 	var up, down atomic.Int64
-	gone := engine.Abort
-	if through != nil {
-		gone = func() {
-			engine.Abort()
+	var vanished atomic.Bool
+	gone := func() {
+		vanished.Store(true)
+		engine.Abort()
+		if through != nil {
 			through.Gone()
+		}
+	}
+	ebbed := client.AbortRead
+	carryUp := func() error { return relay(engine, client, &up) }
+	carryDown := func() error { return relay(client, engine, &down) }
+	if through != nil {
+		carryDown = through.Down
+		ebbed = func() {
+			client.AbortRead()
+			through.Ended()
+		}
+		if through.Up != nil {
+			carryUp = func() error { return through.Up(&up) }
 		}
 	}
 	guard := guardStall(client, gone, &up)
@@ -61,7 +81,7 @@ func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		upErr = pump(engine, func() error { return relay(engine, client, &up) })
+		upErr = pump(engine, carryUp)
 		if upErr != nil && !isWrite(upErr) {
 			// The client's connection broke: nobody is left to read.
 			gone()
@@ -72,11 +92,8 @@ func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 		client.Watch(0, wire.PeerGone, gone)
 	}()
 
-	carry := func() error { return relay(client, engine, &down) }
-	if through != nil {
-		carry = through.Relay
-	}
-	err := pump(client, carry)
+	err := pump(client, carryDown)
+	left := err != nil && (vanished.Load() || isWrite(err))
 	if isWrite(err) {
 		// The client reads no more. What it sent is still to be delivered, but not waited for without end.
 		limit := time.Now().Add(patience)
@@ -84,7 +101,7 @@ func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 		_ = engine.NetConn().SetWriteDeadline(limit)
 	} else {
 		// No more output. Stdin goes on for as long as the engine is there to take it.
-		engine.Watch(0, wire.PeerGone, client.AbortRead)
+		engine.Watch(0, wire.PeerGone, ebbed)
 	}
 	<-ended
 	engine.Unwatch()
@@ -96,7 +113,7 @@ func Splice(client, engine *wire.Conn, through *Through) (Spliced, error) {
 		// It may still be sending: a close now could cost it the end of the output.
 		_ = client.CloseLinger(lingerTime)
 	}
-	return Spliced{Up: up.Load(), Down: down.Load()}, errors.Join(foreign(err), foreign(upErr))
+	return Spliced{Up: up.Load(), Down: down.Load(), Gone: left}, errors.Join(foreign(err), foreign(upErr))
 }
 
 // foreign drops the errors that are our own doing: a direction that was ended because its other side had gone.
