@@ -46,19 +46,23 @@ func (x *exchange) beginRecords() bool {
 // recordFormat is how the answer's body is made of records.
 func (x *exchange) recordFormat() (record.Format, error) {
 	answer := record.Answer{Status: x.response.Status, Hijacked: x.hijacked}
+	encoded := ""
 	for _, f := range x.response.Header {
 		switch {
 		case abi.EqualFold(f.Key, "content-type"):
 			answer.ContentType = f.Value
 		case abi.EqualFold(f.Key, "content-encoding") && !abi.EqualFold(f.Value, "identity"):
-			return 0, errors.New("the engine has encoded the body with " + f.Value)
+			encoded = "the engine has encoded the body with " + f.Value
 		case abi.EqualFold(f.Key, "sec-websocket-extensions"):
-			return 0, errors.New("the engine uses the WebSocket extension " + f.Value)
+			encoded = "the engine uses the WebSocket extension " + f.Value
 		}
 	}
 	call := x.stream.Call()
 	format, byTerminal := record.Of(call, answer)
-	if !byTerminal {
+	switch {
+	case encoded != "" && (byTerminal || format != record.Raw):
+		return 0, errors.New(encoded)
+	case !byTerminal:
 		return format, nil
 	}
 	terminal, err := x.hasTerminal(call)

@@ -304,6 +304,29 @@ func TestARecordIsBounded(t *testing.T) {
 	g.Log.Wait(t, "a record is longer than limits.record (1024 bytes)")
 }
 
+func TestTheEngineIsAskedForPlainBodiesWhereFiltersReadThem(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
+	for name, c := range map[string]struct {
+		chain string
+		want  bool
+	}{
+		"no filter":                   {"", true},
+		"a filter that reads nothing": {filters(t, "noop stages: [request_headers]"), true},
+		"a filter that reads bodies":  {filters(t, "noop"), false},
+		"one of another operation":    {filters(t, "noop match: {operations: [SystemVersion]}"), true},
+	} {
+		g := hosttest.StartGateway(t, engine.Address(), c.chain)
+		conn, r := g.Dial()
+		write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\naccept-encoding: gzip\r\n\r\n")
+		status(t, r)
+		requests := engine.Requests()
+		if got := requests[len(requests)-1].Header.Get("Accept-Encoding") != ""; got != c.want {
+			t.Errorf("%s: the engine is told what it may encode with: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestOrdinaryAnswersAreNotCutIntoRecords(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
 	engine.Handle("GET /containers/json", hosttest.JSON(200, "[]\n{}")) // in a list nobody would read on

@@ -1,8 +1,10 @@
 package host
 
 import (
+	"slices"
 	"time"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -22,6 +24,9 @@ func (x *exchange) roundTrip() error {
 		Host:   x.stream.Authority(),
 		Header: appendFields(x.outgoing.Header[:0], x.stream.RequestFields()),
 		Body:   x.requestFraming(),
+	}
+	if x.stream.MayWantResponseBody() {
+		x.outgoing.Header = slices.DeleteFunc(x.outgoing.Header, acceptsEncoding) // filters read what is plain
 	}
 	if call.Transport == dockerapi.Hijack {
 		x.outgoing.Upgrade = x.request.Upgrade
@@ -54,6 +59,8 @@ func (x *exchange) roundTrip() error {
 		}
 	}
 }
+
+func acceptsEncoding(f abi.Pair) bool { return abi.EqualFold(f.Key, "accept-encoding") }
 
 // send writes the head and what there is of the body, and starts the upload of
 // the rest.

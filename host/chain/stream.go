@@ -428,6 +428,19 @@ func (s *Stream) WantsResponseBody() bool {
 	return false
 }
 
+// MayWantResponseBody tells, before there is a response, whether any filter may
+// ask to see its body.
+func (s *Stream) MayWantResponseBody() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.filters {
+		if s.filters[i].wants(plugin.ResponseBody) {
+			return true
+		}
+	}
+	return false
+}
+
 // wants tells whether the filter is to be called at a stage of this stream.
 func (f *filterStream) wants(stage plugin.Stages) bool {
 	return f.state == open && f.filter.Plugin.Stages()&stage&^f.skip != 0
