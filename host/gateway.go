@@ -440,13 +440,14 @@ type Stats struct {
 	Streams     int    // streams that run
 	Instances   int    // running instances of the current generation
 	Contexts    int    // HTTP contexts that are open in them
+	Idle        int    // connections to the engine that are kept for requests to come
 	Retiring    int    // old generations that wait for their streams
 }
 
 // Stats counts.
 func (g *Gateway) Stats() Stats {
 	current := g.current.Load()
-	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load())}
+	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load()), Idle: current.upstream.Idle()}
 	for _, p := range current.plugins {
 		s.Instances += p.Instances()
 		s.Contexts += p.Contexts()

@@ -34,6 +34,7 @@ type sandbox struct {
 	before  facts
 	now     facts // since the last request
 	swarm   bool
+	version string // as the cases name engines: 20.10, and from 23 on the first number alone
 }
 
 var sandboxes atomic.Int64
@@ -95,6 +96,12 @@ func startSandbox(t *testing.T) *sandbox {
 	}
 	s.load(source)
 	s.rebuild()
+	var version struct{ Version string }
+	s.do("GET", "/version", nil, &version, 200)
+	numbers := strings.SplitN(version.Version, ".", 3)
+	if s.version = numbers[0]; s.version == "20" {
+		s.version += "." + numbers[1]
+	}
 	return s
 }
 

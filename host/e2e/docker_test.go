@@ -207,6 +207,8 @@ var varying = []struct {
 	{regexp.MustCompile(` {3,}`), "   "}, // columns are as wide as what stands in them
 	{regexp.MustCompile(`/[^ ]*/sluice-e2e-\d+/[^ ]*docker\.sock`), "SOCKET"},
 	{regexp.MustCompile(`/var/run/docker\.sock`), "SOCKET"},
+	// Its first tries to set a terminal's size come before the container runs, and whether one of the last still finds it running is a matter of luck.
+	{regexp.MustCompile(`(?m)^(tty\| )?failed to resize tty, using default size\r?\n?`), ""},
 	// The command line says so of its own pipe, or not: it depends on how far its upload came before the engine refused it.
 	{regexp.MustCompile(`(?m)^(\d\| )?time="[^"]*" level=error msg="Can't [^"]*: io: read/write on closed pipe"\n?`), ""},
 }
