@@ -36,4 +36,9 @@ var operations = [...]Operation{
 	"ServiceDelete", "ServiceUpdate", "ServiceLogs", "TaskList", "TaskInspect", "TaskLogs", "SecretList",
 	"SecretCreate", "SecretInspect", "SecretDelete", "SecretUpdate", "ConfigList", "ConfigCreate",
 	"ConfigInspect", "ConfigDelete", "ConfigUpdate", "Debug", "Options", "Unknown",
+	"BuildkitSolve", "BuildkitFrontendSolve", "BuildkitStatus", "BuildkitSession", "BuildkitInfo",
+	"BuildkitPrune", "BuildkitHistory", "BuildkitHistoryUpdate", "BuildkitContent", "BuildkitTrace",
+	"BuildkitResolve", "BuildkitRead", "BuildkitFrontend", "BuildkitContainer", "BuildkitExec", "BuildkitFiles",
+	"BuildkitExport", "BuildkitUpload", "BuildkitCache", "BuildkitAuth", "BuildkitSecret", "BuildkitSSH",
+	"BuildkitExporters", "BuildkitPolicy",
 }

@@ -22,6 +22,8 @@ type Call struct {
 	ResourceKind string
 	// ResourceID is the resource's name or ID, decoded, as the client wrote it; empty where the path names none.
 	ResourceID string
+	// GRPC marks a gRPC call inside of a BuildKit connection, made by GRPCCall. Its path is a method, and it cannot become another call.
+	GRPC bool
 
 	target   string
 	resource int // where in RoutePath the resource's name begins

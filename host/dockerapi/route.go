@@ -84,18 +84,19 @@ func Routes() []Route {
 // IsRoot reports whether the path of a route, without its version, begins with this segment.
 func IsRoot(segment string) bool { return index[segment] != nil }
 
-// Operations returns every operation that Classify can answer, in the order of the table, each once; Options and Unknown
-// come last.
+// Operations returns every operation that a stream can have: those that Classify answers, in the order of the table, each once,
+// Options and Unknown behind them; then those of gRPC calls.
 func Operations() []Operation {
 	seen := make(map[Operation]bool, len(table))
-	ops := make([]Operation, 0, len(table)+2)
+	ops := make([]Operation, 0, len(table)+2+len(grpcOperations))
 	for i := range table {
 		if op := table[i].Operation; !seen[op] {
 			seen[op] = true
 			ops = append(ops, op)
 		}
 	}
-	return append(ops, Options, Unknown)
+	ops = append(ops, Options, Unknown)
+	return append(ops, grpcOperations...)
 }
 
 // matcher is a Route prepared for comparison with the tail of a path, what follows its first segment: "/web/json".

@@ -65,6 +65,9 @@ func TestTheTableInventsNothing(t *testing.T) {
 	for _, op := range described(t) {
 		known[dockerapi.Operation(op[2])] = true
 	}
+	for _, op := range dockerapi.GRPCOperations() {
+		known[op] = true // BuildKit's gRPC has no operations in Docker's description
+	}
 	for _, op := range dockerapi.Operations() {
 		if !known[op] {
 			t.Errorf("%s is in no description of the API", op)
