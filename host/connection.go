@@ -19,6 +19,9 @@ import (
 // through those that want what passes; nil where none does: the two sides are then
 // merely joined. False means that the stream is to be answered instead.
 func (x *exchange) beginConnection() (through *upstream.Through, ok bool) {
+	if x.mediated() {
+		return nil, true // they see the calls on it instead
+	}
 	if x.stream.WantsConnection() {
 		if x.upload != nil && !x.upload.finished() {
 			x.stream.Refuse(400, "the connection is to leave HTTP while the request's body is still on its way, and a filter is to judge what passes on it")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -35,6 +36,9 @@ const (
 	resetDenial
 	// messageDenial is a WebSocket that opens, says the message and closes.
 	messageDenial
+	// callDenial is an HTTP/2 connection on which every gRPC call is refused with
+	// the message.
+	callDenial
 )
 
 // answerDenial answers a request to hijack its connection, which is denied with
@@ -47,6 +51,13 @@ func (x *exchange) answerDenial(status int, fields []abi.Pair, body []byte) bool
 	}
 	x.status, x.sent = status, 101
 	message := denialText(status, body)
+	if form == callDenial {
+		if err := x.refuseCalls(message); err != nil {
+			x.explain(err)
+		}
+		x.conn.Abort()
+		return true
+	}
 	x.reply = wire.Response{Status: 101, Header: x.reply.Header[:0]}
 	for i := range fields {
 		if key := fields[i].Key; key != "" && key[0] != ':' && !strings.HasPrefix(strings.ToLower(key), "content-") {
@@ -99,6 +110,13 @@ func (x *exchange) denialForm() denialForm {
 		return plainDenial // such a client reads the answer like any other
 	}
 	switch x.info.Call.Operation {
+	case dockerapi.Grpc, dockerapi.Session:
+		// Nobody calls on a session: the build that it is for has to be refused too
+		// for the client to show why, as in mode deny.
+		calls := x.info.Call.Operation == dockerapi.Grpc || x.gen.config.BuildKit.Mode == config.BuildKitDeny
+		if calls && strings.EqualFold(x.request.Upgrade, h2c) {
+			return callDenial
+		}
 	case dockerapi.ExecStart:
 		start, ok := x.execStart()
 		switch {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/buildkit"
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/config"
@@ -31,6 +32,7 @@ type generation struct {
 	engine   *engine
 	plugins  []*plugin.Plugin // those of config.Plugins: the filters first
 	chain    *chain.Chain
+	buildkit *buildkit.Policy
 	upstream *upstream.Pool
 	resolver *reference.Resolver
 	admission
@@ -72,6 +74,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	}
 	g.chain = newChain(cfg, g.plugins[:len(cfg.Filters)])
 	g.chain.References = references
+	g.buildkit = buildkitPolicy(cfg, g.chain)
 	return g, nil
 }
 
@@ -146,6 +149,7 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 
 		MinAPIVersion: cfg.MinAPIVersion,
 		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
+		BuildKit:      cfg.BuildKit.Mode,
 	}
 	for i := range cfg.Filters {
 		f := &cfg.Filters[i]

@@ -88,6 +88,7 @@ func (c *client) handle() (keep bool) {
 	}
 
 	// New stream.
+	x.prepareSession()
 	x.stream = x.gen.chain.Open(c.gateway.life, x.info, c.request.Header)
 	defer x.done()
 	x.refuseAfterStart()
@@ -119,6 +120,10 @@ func (c *client) handle() (keep bool) {
 		if _, err := x.conn.Discard(discardable); err != nil {
 			return x.clientFailed(err)
 		}
+	}
+
+	if !x.admitBuildKit() {
+		return x.answerLocal()
 	}
 
 	// Upstream: send the request as the filters left it, and read the answer's
@@ -177,7 +182,7 @@ func (x *exchange) isHijacked() bool {
 	if x.response.Status == 101 {
 		return true
 	}
-	if x.stream.Call().Transport != dockerapi.Hijack || x.response.Status != 200 || x.response.Body.Kind != wire.UntilClose {
+	if x.stream.Call().Transport != dockerapi.Hijack || isBuildKit(x.stream.Call()) || x.response.Status != 200 || x.response.Body.Kind != wire.UntilClose {
 		return false
 	}
 	for _, f := range x.response.Header {
@@ -229,6 +234,10 @@ func (x *exchange) splice() bool {
 	x.waitUpload()
 	x.conn.Unwatch()
 	defer x.gateway.counted.Hijacked()()
+	if x.mediated() {
+		x.mediate()
+		return false
+	}
 	n, err := upstream.Splice(x.conn, x.engine, through)
 	x.in, x.out = x.in+n.Up, x.out+n.Down
 	if err != nil {

@@ -36,9 +36,12 @@ var mayImport = map[string][]string{
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
 	"host/plugin":        {"host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "host/metrics", "abi"},
 	"host/chain":         {"host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "host/record", "abi"},
-	"host":               {"host/address", "host/foreign", "host/identity", "host/record", "host/store", "host/metrics", "host/admin", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
+	"host/buildkit":      {"host/buildkit/message", "host/chain", "host/dockerapi", "abi"},
+	"host":               {"host/address", "host/buildkit", "host/foreign", "host/identity", "host/record", "host/store", "host/metrics", "host/admin", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
+
+	"host/buildkit/message": {},
 }
 
 // onlyBy is which packages alone may import a library.
@@ -49,7 +52,7 @@ var onlyBy = map[string][]string{
 	"aead.dev/minisign":                   {"host/trust"},
 	"github.com/spf13/cobra":              {"cmd/sluice"},
 	"github.com/prometheus/client_golang": {"host/metrics", "host/admin"},
-	"net/http":                            {"host/callout", "host/admin", "cmd/sluice/standin", "host/bench", "host/hosttest"},
+	"net/http":                            {"host/buildkit", "host/callout", "host/admin", "cmd/sluice/standin", "host/bench", "host/hosttest"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
+	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -30,6 +31,9 @@ func (x *exchange) roundTrip() error {
 	}
 	if call.Transport == dockerapi.Hijack {
 		x.outgoing.Upgrade = x.request.Upgrade
+	}
+	if call.Operation == dockerapi.Session && x.gen.config.BuildKit.Mode == config.BuildKitMediated {
+		x.outgoing.Header = x.exposeSession(x.outgoing.Header)
 	}
 	for attempt := 0; ; attempt++ {
 		engine, reused, err := x.gen.upstream.Get(x.gateway.life)

@@ -58,6 +58,9 @@ type Chain struct {
 	JSON dockerapi.JSONLimits
 	// References finds out what requests name. Nil where nobody does.
 	References References
+	// BuildKit is the mode in which BuildKit's connections are served, the property
+	// docker.buildkit: "deny", "opaque" or "mediated".
+	BuildKit string
 
 	pool sync.Pool
 }

@@ -17,6 +17,7 @@ var attributes = map[string]func(*Stream) ([]byte, bool){
 	"docker\x00operation":        func(s *Stream) ([]byte, bool) { return text(string(s.call.Operation)) },
 	"docker\x00api_version":      func(s *Stream) ([]byte, bool) { return text(s.call.APIVersion) },
 	"docker\x00transport":        func(s *Stream) ([]byte, bool) { return text(s.call.Transport.String()) },
+	"docker\x00buildkit":         func(s *Stream) ([]byte, bool) { return text(s.chain.BuildKit) },
 	"docker\x00path":             func(s *Stream) ([]byte, bool) { return text(s.call.RoutePath) },
 	"docker\x00resource\x00kind": func(s *Stream) ([]byte, bool) { return text(s.call.ResourceKind) },
 	"docker\x00resource\x00id":   func(s *Stream) ([]byte, bool) { return text(s.call.ResourceID) },

@@ -71,7 +71,12 @@ func (s *Stream) canonical(d *direction, next *filterStream, data []byte) ([]byt
 		return data, true
 	}
 	s.rewritten = false
-	data, _, err := dockerapi.CanonicalBody(&s.call, data, s.chain.JSON)
+	var err error
+	if s.info.Canonical != nil {
+		data, err = s.info.Canonical(data)
+	} else {
+		data, _, err = dockerapi.CanonicalBody(&s.call, data, s.chain.JSON)
+	}
 	if err != nil {
 		last := len(s.filters)
 		if next != nil {
@@ -431,7 +436,7 @@ func finalStatus(s string) bool {
 // filter made of it, so that the filters behind it, and the engine, judge what
 // is really asked. False means that the request became unacceptable.
 func (s *Stream) reclassify(d *direction, f *filterStream) bool {
-	if !s.canonicalHeader(d, f) || !s.replan(f, &s.call) {
+	if !s.call.GRPC && (!s.canonicalHeader(d, f) || !s.replan(f, &s.call)) {
 		return false
 	}
 	method, _ := d.fields.Get(":method")
@@ -446,6 +451,8 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 		return s.refuseRewrite(d, f, fmt.Sprintf(":path is %q", target))
 	case method == s.method && target == s.call.Target():
 		return true
+	case s.call.GRPC:
+		return s.refuseRewrite(d, f, "a gRPC call cannot become another one")
 	}
 	call, err := dockerapi.Classify(method, target)
 	if err != nil {

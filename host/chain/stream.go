@@ -22,6 +22,9 @@ type Info struct {
 	// Plan is what is to become of the request's body. A canonical body is given
 	// to the stream in its canonical form, in one piece.
 	Plan dockerapi.BodyPlan
+	// Canonical, where it is set, brings what filters make of a canonical body into
+	// its one form; without it the engine's JSON does, by the operation.
+	Canonical func(body []byte) ([]byte, error)
 	// Client is whose request it is. A stream that begins inside of another, as the
 	// calls on a connection of BuildKit's do, has that one's.
 	Client Client

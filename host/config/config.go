@@ -68,6 +68,9 @@ type Config struct {
 	// (JSONStrict).
 	JSON string
 
+	// BuildKit is about BuildKit's connections.
+	BuildKit BuildKit
+
 	Limits Limits
 	Log    Log
 	Reload Reload

@@ -31,6 +31,7 @@ func Load(opts Options) (*Config, error) {
 	c := &Config{}
 	l.settings(c)
 	l.verifySection()
+	l.buildkitSection(c)
 	l.listeners(c)
 	l.tenants(c)
 	l.upstreams(c)
@@ -64,9 +65,9 @@ type loader struct {
 	secrets  []Position             // lines that are not to be shown
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
-	listenerList, tenantList, upstreamList, filterList, verifyMap *value
-	adminAddress                                                  *value            // where it is written
-	nested                                                        map[string]*value // the lists of nestedLists that were written
+	listenerList, tenantList, upstreamList, filterList, verifyMap, buildkitMap *value
+	adminAddress                                                               *value            // where it is written
+	nested                                                                     map[string]*value // the lists of nestedLists that were written
 
 	verify verification
 }

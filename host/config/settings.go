@@ -143,7 +143,7 @@ func allSettings() []setting {
 
 // What stands at the top level and is no setting: files alone write it, each in
 // one file.
-var lists = []string{"listeners", "tenants", "upstreams", "filters", "verify"}
+var lists = []string{"listeners", "tenants", "upstreams", "filters", "verify", "buildkit"}
 
 // Lists in a section, which are no settings either.
 var nestedLists = []string{ttlPath, tagsPath}
@@ -290,6 +290,8 @@ func (l *loader) checkSections() {
 				l.list(&l.filterList, e)
 			case e.key == "verify":
 				l.once(&l.verifyMap, e)
+			case e.key == "buildkit":
+				l.once(&l.buildkitMap, e)
 			case isSetting(e.key) && !strings.Contains(e.key, delimiter):
 			case isSection(e.key):
 				l.checkSection(e)
