@@ -43,7 +43,7 @@ func Catalog() []Filter {
 		{
 			Name:        "no-privileged",
 			Description: "denies privileged containers, added capabilities, devices, host namespaces and host folders",
-			Config:      json.RawMessage(`{"allow_binds":[],"allow_grpc":true}`),
+			Config:      json.RawMessage(`{"allow_binds":[]}`),
 		},
 		{
 			Name:        "external-authz",

@@ -23,7 +23,7 @@ type config struct {
 	sharing        bool // volumes, namespaces and links of other containers
 	remote         bool // addresses that the engine fetches from
 	swarm          bool
-	grpc           bool
+	opaque         bool // builds that nobody looks into
 }
 
 var withBody = []sluice.Operation{
@@ -45,10 +45,10 @@ func init() {
 	sluice.Register(sluice.Filter[config]{
 		Name:           "no-privileged",
 		Parse:          parse,
-		Operations:     slices.Concat(withBody, withQuery, plugins, swarm),
+		Operations:     slices.Concat(withBody, withQuery, plugins, swarm, builds),
 		RequestHeaders: checkQuery,
 		RequestBody:    checkBody,
-		RequestBodyFor: withBody,
+		RequestBodyFor: slices.Concat(withBody, builds),
 	})
 }
 
@@ -62,7 +62,7 @@ func parse(c *sluice.Config) config {
 		sharing:        c.Bool("allow_sharing", false),
 		remote:         c.Bool("allow_remote", false),
 		swarm:          c.Bool("allow_swarm", false),
-		grpc:           c.Bool("allow_grpc", false),
+		opaque:         c.Bool("allow_opaque_builds", false),
 	}
 	for i, bind := range cfg.binds {
 		if !strings.HasPrefix(bind, "/") {
@@ -90,9 +90,7 @@ func checkQuery(c *config, r *sluice.Request) sluice.Verdict {
 	case "CheckpointList", "CheckpointDelete":
 		return noFolder(r, "dir")
 	case "Grpc":
-		if !c.grpc {
-			return sluice.Deny("/grpc is not allowed: its builds cannot be looked into (allow_grpc)")
-		}
+		return c.checkConnection(r)
 	default:
 		switch {
 		case slices.Contains(plugins, op):
@@ -133,6 +131,8 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 	body := r.JSON()
 	reason := ""
 	switch op := r.Operation(); op {
+	case "BuildkitSolve", "BuildkitFrontendSolve", "BuildkitResolve", "BuildkitContainer", "BuildkitExec":
+		reason = c.checkCall(op, r.Body(), body)
 	case "ContainerCreate":
 		reason = c.hostConfig("HostConfig.", body.Get("HostConfig"))
 		if reason == "" {

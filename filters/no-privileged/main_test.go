@@ -84,7 +84,10 @@ func TestFilter(t *testing.T) {
 		denied("a swarm of one's own", "/v1.41/swarm/init", `{"ListenAddr":"0.0.0.0"}`, "SwarmInit: the managers of a swarm"),
 		denied("somebody else's swarm", "/v1.41/swarm/join", `{"JoinToken":"x"}`, "SwarmJoin: the managers of a swarm"),
 		denied("a manager more", "/v1.41/nodes/n/update?version=1", `{"Role":"manager"}`, "NodeUpdate: the managers of a swarm"),
-		denied("builds that cannot be looked into", "/grpc", "", "/grpc is not allowed"),
+		{
+			Name: "builds that cannot be looked into", Request: filtertest.Request{Method: "POST", Path: "/grpc", Properties: opaque},
+			Want: filtertest.Want{Denied: "/grpc is not allowed: its builds cannot be looked into in the gateway's mode opaque"},
+		},
 
 		denied("a folder beside the allowed one", create, host(`"Binds":["/srv/ci-secret:/x"]`), "HostConfig.Binds /srv/ci-secret"),
 		denied("out of the allowed folder", create, host(`"Binds":["/srv/ci/../../etc:/x"]`), "HostConfig.Binds"),
@@ -171,7 +174,10 @@ func TestFilter(t *testing.T) {
 			Name: "swarms, where they are allowed", Config: `{"allow_swarm":true}`,
 			Request: filtertest.Post("/v1.41/swarm/init", `{"ListenAddr":"0.0.0.0"}`),
 		},
-		filtertest.Case{Name: "/grpc, where it is allowed", Config: `{"allow_grpc":true}`, Request: filtertest.Post("/grpc", "")},
+		filtertest.Case{
+			Name: "/grpc, where it is allowed", Config: `{"allow_opaque_builds":true}`,
+			Request: filtertest.Request{Method: "POST", Path: "/grpc", Properties: opaque},
+		},
 		filtertest.Case{
 			Name: "no folder at all without allow_binds", Config: `{}`,
 			Request: filtertest.Post(create, host(`"Binds":["/srv/ci:/x"]`)),
@@ -181,7 +187,7 @@ func TestFilter(t *testing.T) {
 	filtertest.Run(t, filtertest.Suite{
 		Module: "../no-privileged.wasm",
 		Config: `{"allow_binds":["/srv/ci/"],"allow_capabilities":["CAP_NET_ADMIN"]}`,
-		Cases:  cases,
+		Cases:  append(cases, buildCases()...),
 		Refused: map[string]string{
 			`{"allow_bind":[]}`:          "allow_bind: unknown key, did you mean allow_binds?",
 			`{"allow_binds":"/srv"}`:     "allow_binds: is a string, want a list of strings",

@@ -66,7 +66,7 @@ type chained struct {
 }
 
 func (h *chained) run(t *testing.T, c Case) outcome {
-	call, err := dockerapi.Classify(c.Request.Method, c.Request.Path)
+	call, err := classify(c.Request)
 	if err != nil {
 		t.Fatalf("the gateway refuses this request itself: %v", err)
 	}
@@ -87,10 +87,14 @@ func (h *chained) run(t *testing.T, c Case) outcome {
 				types = append(types, p.Value)
 			}
 		}
-		if info.Plan, err = dockerapi.PlanBody(&call, types, nil); err != nil {
+		if call.GRPC {
+			info.Plan = dockerapi.BodyCanonical
+			info.Canonical = func(body []byte) ([]byte, error) { return canonical(&call, body) }
+		} else if info.Plan, err = dockerapi.PlanBody(&call, types, nil); err != nil {
 			t.Fatalf("the gateway refuses this request itself: %v", err)
 		}
 	}
+	h.chain.BuildKit = buildkitMode(c.Request)
 	s := h.chain.Open(t.Context(), info, pairs(c.Request.Headers))
 	defer s.Close()
 	defer h.services.end(t) // the end of the stream would cancel what nobody waits for

@@ -68,7 +68,8 @@ type Request struct {
 	Method, Path string
 	Headers      [][2]string
 	Body         string
-	// Properties are those of the connection, by their dotted names: source.address, peer.uid, peer.tenant.
+	// Properties are those of the connection, by their dotted names: source.address, peer.uid, peer.tenant. docker.buildkit is "mediated"
+	// unless it is given here.
 	Properties map[string]string
 }
 
@@ -82,6 +83,10 @@ type Response struct {
 	// up to API 1.41 always.
 	Terminal bool
 }
+
+// Build is a gRPC call inside of a BuildKit connection, as a gateway that mediates them shows it: the path is its method, as in
+// /moby.buildkit.v1.Control/Solve, and the body its message in JSON.
+func Build(method, document string) Request { return Post(method, document) }
 
 // Get is a GET request.
 func Get(path string) Request { return Request{Method: "GET", Path: path} }

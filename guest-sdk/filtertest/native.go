@@ -72,7 +72,7 @@ func startNative(t *testing.T, config string, played *played) (host, error) {
 func (n *native) run(t *testing.T, c Case) outcome {
 	n.t, n.hints, n.values, n.denied = t, map[string]string{}, map[string]string{}, nil
 	hostapi.Use(n)
-	call, err := dockerapi.Classify(c.Request.Method, c.Request.Path)
+	call, err := classify(c.Request)
 	if err != nil {
 		t.Fatalf("the gateway refuses this request itself: %v", err)
 	}
@@ -81,7 +81,7 @@ func (n *native) run(t *testing.T, c Case) outcome {
 	}
 	for path, value := range map[string]string{
 		"docker\x00operation": string(call.Operation), "docker\x00transport": call.Transport.String(),
-		"docker\x00api_version": call.APIVersion, "docker\x00path": call.RoutePath,
+		"docker\x00buildkit": buildkitMode(c.Request), "docker\x00api_version": call.APIVersion, "docker\x00path": call.RoutePath,
 		"docker\x00resource\x00kind": call.ResourceKind, "docker\x00resource\x00id": call.ResourceID,
 		"request\x00id": "filtertest", "request\x00method": c.Request.Method,
 	} {
@@ -111,7 +111,7 @@ func (n *native) run(t *testing.T, c Case) outcome {
 	path, _ := n.headers[0].Get(":path")
 	if string(sent) != c.Request.Body {
 		// What a filter makes of a body goes through the gateway's care again.
-		if sent, _, err = dockerapi.CanonicalBody(&call, sent, dockerapi.JSONLimits{}); err != nil {
+		if sent, err = canonical(&call, sent); err != nil {
 			t.Errorf("the gateway refuses what the filter makes of the body: %v", err)
 		}
 	}
