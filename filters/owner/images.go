@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	sluice "github.com/sluice-gateway/sluice/guest-sdk"
 	"github.com/sluice-gateway/sluice/guest-sdk/dockerjson"
@@ -72,20 +73,34 @@ func namesImages(x *request) problem {
 }
 
 // labelChange labels what an import or a commit makes: of several instructions the last counts.
-func (x *request) labelChange() {
+func (x *request) labelChange() problem {
+	_, query, _ := strings.Cut(x.Path(), "?")
+	for _, parameter := range strings.Split(query, "&") {
+		if change, ok := strings.CutPrefix(parameter, "changes="); ok && !isOneLine(change) {
+			return problem{400, "changes: each is to be one instruction on one line, and that line is not to go on in the next"}
+		}
+	}
 	x.AddQuery("changes", `LABEL "`+x.label+`"="`+x.owner+`"`)
-}
-
-func labelCommit(x *request) problem {
-	x.labelChange()
 	return problem{}
 }
+
+// isOneLine tells whether a change, encoded as the gateway does it, stays for itself. The engine makes one Dockerfile of all, in which
+// a line that ends in the escape character, \ or ` as the file says, goes on in the next: the label would be a part of it.
+func isOneLine(change string) bool {
+	for _, space := range []string{"%09", "%0B", "%0C", "%0D"} {
+		change = strings.ReplaceAll(change, space, "+")
+	}
+	end := strings.TrimRight(change, "+")
+	return !strings.Contains(change, "%0A") && !strings.HasSuffix(end, "%5C") && !strings.HasSuffix(end, "%60")
+}
+
+func labelCommit(x *request) problem { return x.labelChange() }
 
 func labelImport(x *request) problem {
-	if image, _ := x.Query("fromImage"); image == "" {
-		x.labelChange()
+	if image, _ := x.Query("fromImage"); image != "" {
+		return problem{}
 	}
-	return problem{}
+	return x.labelChange()
 }
 
 // checkBuild labels the image that a build makes, over what its Dockerfile says.
