@@ -47,6 +47,14 @@ func TestOutputComesLineByLine(t *testing.T) {
 	}
 }
 
+// The guest traps where its output is closed, and closes it.
+func TestNobodyClosesTheOutput(t *testing.T) {
+	i := instantiate(t, "remember-descriptor", vm.InstanceOptions{})
+	for range 2 {
+		call(t, i, "proxy_on_request_headers", 2, 0, 1)
+	}
+}
+
 func TestOutputElsewhere(t *testing.T) {
 	const eBadF = 8
 	i := instantiate(t, "traps", vm.InstanceOptions{})
