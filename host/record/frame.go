@@ -47,9 +47,11 @@ func (s *Splitter) nextFrame() (Record, bool, error) {
 
 // appendFrame appends a frame. Data is far smaller than the four gigabytes that a frame has room for.
 func appendFrame(b []byte, stream Stream, data []byte) []byte {
-	b = append(b, byte(stream), 0, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
-	return append(b, data...)
+	return append(appendFrameHead(b, stream, len(data)), data...)
+}
+
+func appendFrameHead(b []byte, stream Stream, size int) []byte {
+	return binary.BigEndian.AppendUint32(append(b, byte(stream), 0, 0, 0), uint32(size))
 }
 
 // AppendFrame appends a frame of a multiplexed stream to b.

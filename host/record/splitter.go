@@ -84,10 +84,14 @@ func (s *Splitter) End() Record {
 	return Record{head: wsFin | wsBinary}
 }
 
-// Rest returns the bytes that were not cut yet and forgets them: for a stream that goes on without being cut.
+// Rest returns the bytes that were not cut yet and forgets them: for a stream that goes on without being cut. What is left of a
+// frame of which a part went on already begins with the head of a frame of its own.
 func (s *Splitter) Rest() []byte {
 	rest := s.in
-	s.in, s.rest = nil, nil
+	if left := s.frame.left; left > 0 {
+		rest = append(appendFrameHead(nil, s.frame.stream, int(left)), rest...)
+	}
+	s.in, s.rest, s.frame = nil, nil, frameReader{}
 	return rest
 }
 

@@ -242,3 +242,24 @@ func BenchmarkSplit(b *testing.B) {
 		})
 	}
 }
+
+// A filter is lost in the middle of a long frame, and the stream goes on without it: what the client reads is still frames, and none
+// of them is one that the container has written into its output.
+func TestWhatIsLeftOfALongFrameIsAFrame(t *testing.T) {
+	const limit = record.MinLimit
+	payload := strings.Repeat("x", limit) + "\x02\x00\x00\x00\x00\x00\x00\x04fake" + strings.Repeat("y", limit)
+	stream := string(record.AppendFrame(nil, record.Stdout, payload)) + string(record.AppendFrame(nil, record.Stderr, "end"))
+	for _, came := range []int{8 + limit, 8 + limit + 20, len(stream)} {
+		s := record.NewSplitter(record.Frames, limit)
+		s.Feed([]byte(stream[:came]), false)
+		r, ok, err := s.Next()
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		sent := string(s.Join(&r, r.Data, false)) + string(s.Rest()) + stream[came:]
+		got, ok := demultiplex([]byte(sent))
+		if want, _ := demultiplex([]byte(stream)); !ok || got != want {
+			t.Errorf("after %d bytes: a client prints %q, want %q", came, got, want)
+		}
+	}
+}
