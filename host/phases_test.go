@@ -1,0 +1,229 @@
+package host_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/host/hosttest"
+)
+
+//go:generate go test -run TestEachPhaseOffersWhatItMay -update
+var _ = flag.Bool("update", false, "write the tables of README.md")
+
+// probed are the columns of the table of phases: what the guest "probe" tries, by
+// the place of its two digits in the line.
+var probed = []struct {
+	name string
+	at   int
+}{
+	{"request headers", 0}, {"request body", 16}, {"response headers", 4}, {"response body", 18},
+	{"client's data", 20}, {"engine's data", 22}, {"a call's headers, body", 12}, {"VM, plugin configuration", 28},
+	{"local response", 34},
+}
+
+// phases are the rows, by what the guest calls them.
+var phases = []struct{ probe, name string }{
+	{"vm_start/-", "`proxy_on_vm_start`"},
+	{"configure/-", "`proxy_on_configure`"},
+	{"tick/-", "`proxy_on_tick`"},
+	{"queue_ready/-", "`proxy_on_queue_ready`"},
+	{"effective/-", "… with a held stream as the effective context"},
+	{"context_create/-", "`proxy_on_context_create` of a stream"},
+	{"request_headers/", "`proxy_on_request_headers`"},
+	{"request_body/", "`proxy_on_request_body`"},
+	{"response_headers/", "`proxy_on_response_headers`"},
+	{"response_body/", "`proxy_on_response_body`"},
+	{"new_connection/-", "`proxy_on_new_connection`"},
+	{"downstream_data/", "`proxy_on_downstream_data`"},
+	{"upstream_data/", "`proxy_on_upstream_data`"},
+	{"downstream_connection_close/-", "`proxy_on_downstream_connection_close`"},
+	{"upstream_connection_close/-", "`proxy_on_upstream_connection_close`"},
+	{"http_call_response/6", "an answer to a call, nothing held"},
+	{"http_call_response/1", "… the request's headers held"},
+	{"http_call_response/2", "… the request's body held"},
+	{"http_call_response/3", "… the response's headers held"},
+	{"http_call_response/4", "… the response's body held"},
+	{"http_call_response/5", "… a new connection held"},
+	{"done/-", "`proxy_on_done`"},
+	{"log/-", "`proxy_on_log`"},
+	{"delete/-", "`proxy_on_delete`"},
+}
+
+// cell writes two statuses: of reading and of writing.
+func cell(digits string) string {
+	switch digits {
+	case "00":
+		return "rw"
+	case "02":
+		return "r"
+	case "01":
+		return "r, w until it is sent"
+	case "12":
+		return "–"
+	}
+	return "(" + digits + ")"
+}
+
+// probes returns the lines of the guest "probe": the phase and its digits.
+func probes(log *hosttest.Log) (lines [][2]string) {
+	for line := range strings.SplitSeq(log.String(), "\n") {
+		var entry struct{ Msg, Filter string }
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Filter != "probe-1" {
+			continue
+		}
+		if phase, digits, ok := strings.Cut(entry.Msg, ":"); ok && strings.Contains(phase, "/") {
+			lines = append(lines, [2]string{phase, digits})
+		}
+	}
+	return lines
+}
+
+const probing = "probe instances: 1, callouts: [docker], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data]"
+
+func TestEachPhaseOffersWhatItMay(t *testing.T) {
+	engine := echoing(t)
+	answered := make(chan struct{})
+	engine.Handle("GET /_ping", hosttest.JSON(200, "OK"))
+	engine.Handle("POST /images/load", echo)
+	engine.Handle("GET /version", func(x *hosttest.Exchange) bool {
+		<-answered
+		return hosttest.JSON(200, "{}")(x)
+	})
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, probing))
+	engine.Handle("POST /containers/create", echo)
+	for _, c := range [][2]string{
+		{"0", "/images/load"}, {"1", "/images/load"}, {"2", "/images/load"}, {"3", "/images/load"}, {"4", "/images/load"}, {"7", "/images/load"},
+		{"4", "/containers/create"},
+	} {
+		hold, text := c[0], "{}"
+		if hold == "0" {
+			text = strings.Repeat("a body that comes in pieces", 1<<15)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), "POST", "http://docker"+c[1], strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Hold", hold)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := g.Client().Do(req)
+		if err != nil {
+			t.Fatalf("held in phase %s: %v", hold, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("held in phase %s: status %d", hold, resp.StatusCode)
+		}
+	}
+	for _, fields := range []string{"", "x-hold: 5\r\n"} {
+		conn, r := hijack(t, g, fields)
+		write(t, conn, "data")
+		read(t, r, 4)
+		conn.Close()
+	}
+	conn, r := g.Dial()
+	write(t, conn, "GET /version HTTP/1.1\r\nHost: d\r\nX-Hold: 6\r\n\r\n")
+	g.Log.Wait(t, "http_call_response/6")
+	close(answered)
+	status(t, r)
+	g.Log.Wait(t, "queue_ready")
+
+	seen := make(map[string]string)
+	for _, p := range probes(g.Log) {
+		for _, phase := range phases {
+			if strings.HasPrefix(p[0], phase.probe) {
+				seen[phase.probe] = either(seen[phase.probe], p[1])
+			}
+		}
+	}
+	hosttest.Section(t, "README.md", "phases", phaseTable(t, seen))
+}
+
+// either is what is offered in the one or the other call of a phase: 1 stands for
+// what is written in one of them only.
+func either(a, b string) string {
+	if a == "" {
+		return b
+	}
+	both := []byte(a)
+	for i := range both {
+		if both[i] != b[i] {
+			both[i] = '1'
+		}
+	}
+	return string(both)
+}
+
+func phaseTable(t *testing.T, seen map[string]string) string {
+	var b strings.Builder
+	b.WriteString("| in |")
+	for _, column := range probed {
+		fmt.Fprintf(&b, " %s |", column.name)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(probed)) + "\n")
+	for _, phase := range phases {
+		digits, ok := seen[phase.probe]
+		if !ok {
+			t.Errorf("%s was not called", phase.name)
+			continue
+		}
+		fmt.Fprintf(&b, "| %s |", phase.name)
+		for _, column := range probed {
+			switch column.name {
+			case "local response":
+				fmt.Fprintf(&b, " %s |", map[string]string{".": "yes", "2": "–"}[digits[34:]])
+			case "VM, plugin configuration":
+				fmt.Fprintf(&b, " %s, %s |", cell(digits[28:30]), cell(digits[30:32]))
+			case "a call's headers, body":
+				fmt.Fprintf(&b, " %s, %s |", cell(digits[12:14]), cell(digits[24:26]))
+			default:
+				fmt.Fprintf(&b, " %s |", cell(digits[column.at:column.at+2]))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// The guest is told of an end where there is one: with the head of what has no body,
+// and else once, with the last of it.
+func TestEndOfStreamIsToldWhereItIs(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /images/load", echo)
+	engine.Handle("POST /containers/c/kill", hosttest.Raw("HTTP/1.1 204 No Content\r\n\r\n"))
+	engine.Handle("GET /info", hosttest.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+	engine.Handle("GET /version", hosttest.Raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	engine.Handle("GET /events", hosttest.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"))
+	engine.Handle("HEAD /containers/c/archive", hosttest.Raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
+	for _, c := range []struct{ request, want string }{
+		{"POST /containers/c/kill HTTP/1.1\r\nHost: d\r\n\r\n", "request_headers/1 response_headers/1"},
+		{"POST /containers/c/kill HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n", "request_headers/1 response_headers/1"},
+		{"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\nab", "request_headers/0 request_body/1 response_headers/0 response_body/1"},
+		{"POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", "request_headers/0 request_body/1 response_headers/0 response_body/1"},
+		{"POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "request_headers/0 request_body/1 response_headers/1"},
+		{"GET /info HTTP/1.1\r\nHost: d\r\n\r\n", "request_headers/1 response_headers/0 response_body/1"},
+		{"GET /version HTTP/1.1\r\nHost: d\r\n\r\n", "request_headers/1 response_headers/1"},
+		{"GET /events HTTP/1.1\r\nHost: d\r\n\r\n", "request_headers/1 response_headers/0 response_body/1"},
+		{"HEAD /containers/c/archive?path=/ HTTP/1.1\r\nHost: d\r\n\r\n", "request_headers/1 response_headers/1"},
+	} {
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, probing))
+		conn, r := g.Dial()
+		write(t, conn, "%s", c.request)
+		if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 20") {
+			t.Errorf("%q: got %q", c.request, head)
+		}
+		g.Log.Wait(t, `"msg":"request"`)
+		var got []string
+		for _, p := range probes(g.Log) {
+			if phase := p[0]; strings.HasPrefix(phase, "request_") || strings.HasPrefix(phase, "response_") {
+				got = append(got, phase)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%q: the filter was called at %q, want %q", c.request, got, c.want)
+		}
+	}
+}
