@@ -45,6 +45,7 @@ type client struct {
 	// listenerIndex is the listener's place in the configuration.
 	listenerIndex int
 	accepted      time.Time
+	number        uint64 // among the gateway's connections
 	identity      *identity.Client
 	facts         *facts
 	peer          string // for the log
@@ -70,6 +71,7 @@ func (g *Gateway) newClient(conn net.Conn, l *listener.Listener, index int) *cli
 
 		listenerIndex: index,
 		accepted:      time.Now(),
+		number:        g.numbers.Add(1),
 	}
 }
 

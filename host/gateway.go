@@ -66,6 +66,7 @@ type Gateway struct {
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
 	streams  atomic.Int64
+	numbers  atomic.Uint64 // of connections
 
 	refusedExecs refusedExecs
 	old          atomic.Int64 // generations that retire

@@ -72,6 +72,7 @@ func (c *client) handle() (keep bool) {
 	x.info = chain.Info{
 		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
 		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: chain.Client{Facts: c.factsFor(x.gen)}, Holder: x,
+		Start: x.start, Connection: c.number, Upstream: x.gen.config.Upstream, Traffic: (*traffic)(x),
 	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
 	if err != nil {

@@ -66,3 +66,12 @@ func (x *exchange) peerName() string {
 	}
 	return x.peer + " token=" + x.token.Digest.Short()
 }
+
+// traffic implements chain.Traffic.
+type traffic exchange
+
+// Received implements chain.Traffic.
+func (t *traffic) Received() int64 { return (*exchange)(t).bytesIn() }
+
+// Sent implements chain.Traffic.
+func (t *traffic) Sent() int64 { return t.out }

@@ -20,8 +20,14 @@ var probed = []struct {
 	name string
 	at   int
 }{
-	{"request headers", 0}, {"request body", 16}, {"response headers", 4}, {"response body", 18},
-	{"client's data", 20}, {"engine's data", 22}, {"a call's headers, body", 12}, {"VM, plugin configuration", 28},
+	{"request headers", 0},
+	{"request body", 16},
+	{"response headers", 4},
+	{"response body", 18},
+	{"client's data", 20},
+	{"engine's data", 22},
+	{"a call's headers, body", 12},
+	{"VM, plugin configuration", 28},
 	{"local response", 34},
 }
 
@@ -96,7 +102,12 @@ func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	g := hosttest.StartGateway(t, engine.Address(), filters(t, probing))
 	engine.Handle("POST /containers/create", echo)
 	for _, c := range [][2]string{
-		{"0", "/images/load"}, {"1", "/images/load"}, {"2", "/images/load"}, {"3", "/images/load"}, {"4", "/images/load"}, {"7", "/images/load"},
+		{"0", "/images/load"},
+		{"1", "/images/load"},
+		{"2", "/images/load"},
+		{"3", "/images/load"},
+		{"4", "/images/load"},
+		{"7", "/images/load"},
 		{"4", "/containers/create"},
 	} {
 		hold, text := c[0], "{}"

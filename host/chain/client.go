@@ -64,7 +64,7 @@ func (c *Client) property(path string) (value []byte, status abi.Status, known b
 func ofClient(path string) bool {
 	root, _, _ := strings.Cut(path, "\x00")
 	switch root {
-	case "peer", "connection", "source", "listener":
+	case "peer", "connection", "source", "destination", "listener":
 		return true
 	}
 	return false

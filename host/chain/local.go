@@ -82,7 +82,7 @@ func (f *filterStream) answerFrom() int {
 // filter that is the cause, or nil.
 func (s *Stream) gatewayAnswer(verdict Verdict, f *filterStream, status int, message, reason string) {
 	l := &Local{Status: status, Abort: s.aborted, from: len(s.filters) - 1}
-	s.outcome = Outcome{Verdict: verdict, Reason: clip(reason)}
+	s.outcome, s.details = Outcome{Verdict: verdict, Reason: clip(reason)}, "sluice: "+clip(reason)
 	if f != nil {
 		s.outcome.Filter = f.name()
 		l.from = f.index - 1 // it has failed or was told no: it is not asked about that
@@ -139,6 +139,9 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 	reason := string(r.Body)
 	if reason == "" {
 		reason = r.Details
+	}
+	if s.details = r.Details; s.details == "" {
+		s.details = "local_response"
 	}
 	s.outcome = Outcome{Verdict: VerdictAllow, Filter: f.name(), Reason: "answered by the filter"}
 	if l.Status >= 400 {

@@ -22,6 +22,11 @@ var attributes = map[string]func(*Stream) ([]byte, bool){
 	"docker\x00resource\x00kind": func(s *Stream) ([]byte, bool) { return text(s.call.ResourceKind) },
 	"docker\x00resource\x00id":   func(s *Stream) ([]byte, bool) { return text(s.call.ResourceID) },
 	"request\x00id":              func(s *Stream) ([]byte, bool) { return text(s.info.RequestID) },
+	"x_request_id":               func(s *Stream) ([]byte, bool) { return text(s.info.RequestID) }, // Higress' name
+	"request\x00useragent":       func(s *Stream) ([]byte, bool) { return field(&s.request.fields, "user-agent") },
+	"request\x00referer":         func(s *Stream) ([]byte, bool) { return field(&s.request.fields, "referer") },
+	"upstream\x00address":        func(s *Stream) ([]byte, bool) { return []byte(s.info.Upstream), s.info.Upstream != "" },
+	"listener_direction":         func(*Stream) ([]byte, bool) { return number(1), true }, // inbound
 	"request\x00path":            func(s *Stream) ([]byte, bool) { return text(s.call.Target()) },
 	"request\x00url_path":        func(s *Stream) ([]byte, bool) { return text(s.call.Path) },
 	"request\x00query":           func(s *Stream) ([]byte, bool) { return text(s.call.Query) },
@@ -106,13 +111,16 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 		return f.ofRecord(path)
 	}
 	s := f.stream
-	if f.stage == plugin.Answer && !f.answered && strings.HasPrefix(path, "response\x00") {
+	if ofResponse(path) && !f.hasResponse() {
 		// The response may be under way already, and not yet as the filters
 		// nearer to the engine want others to see it.
 		return nil, abi.StatusNotFound
 	}
 	if get, ok := attributes[path]; ok {
 		return found(get(s))
+	}
+	if value, status, known := f.wellKnown(path); known {
+		return value, status
 	}
 	if path == referencesPath {
 		return f.references()
@@ -145,9 +153,11 @@ func found(value []byte, ok bool) ([]byte, abi.Status) {
 	return value, abi.StatusOK
 }
 
-func header(m *abi.HeaderMap, name string) ([]byte, abi.Status) {
+func header(m *abi.HeaderMap, name string) ([]byte, abi.Status) { return found(field(m, name)) }
+
+func field(m *abi.HeaderMap, name string) ([]byte, bool) {
 	value, ok := m.Get(name)
-	return found([]byte(value), ok)
+	return []byte(value), ok
 }
 
 // SetProperty implements hostcall.Context: what a filter sets is seen by all

@@ -283,7 +283,7 @@ func (s *Stream) snapshot(d *direction, f *filterStream) saved {
 func (s *Stream) restore(d *direction, f *filterStream, before saved) {
 	if s.local != nil && s.local.by == f {
 		s.local = nil
-		s.outcome = Outcome{}
+		s.outcome, s.details = Outcome{}, ""
 	}
 	if before.fields != nil {
 		d.fields.SetPairs(before.fields)

@@ -30,6 +30,14 @@ type Info struct {
 	Client Client
 	// Holder, where it is set, is told when a filter holds the request.
 	Holder Holder
+	// Start is when the request came.
+	Start time.Time
+	// Connection is the number of the client's connection, 0 where it has none.
+	Connection uint64
+	// Upstream is the engine's address.
+	Upstream string
+	// Traffic counts bytes. Nil knows nothing.
+	Traffic Traffic
 }
 
 // A Holder watches over what no stage of the stream does: a client that nobody
@@ -102,8 +110,10 @@ type Stream struct {
 	kept      map[any]any      // by foreign functions
 	local     *Local
 	outcome   Outcome
-	aborted   bool // close_stream: to be cut without an answer
-	answers   int  // local responses so far
+	over      counted // the traffic of a stream that is over
+	details   string  // why there is a local response
+	aborted   bool    // close_stream: to be cut without an answer
+	answers   int     // local responses so far
 
 	// connection is how far a connection has come that has left HTTP.
 	connection atomic.Uint32
@@ -238,6 +248,11 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 func (s *Stream) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t := s.info.Traffic; t != nil {
+		// Only the numbers stay, for a proxy_on_log that comes late.
+		s.over = counted{t.Received(), t.Sent()}
+		s.info.Traffic = &s.over
+	}
 	pending := false
 	for i := range s.filters {
 		f := &s.filters[i]
@@ -263,7 +278,7 @@ func (s *Stream) Close() {
 	s.cancelled.Store(false)
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
-	s.outcome, s.aborted, s.rewritten, s.answers = Outcome{}, false, false, 0
+	s.outcome, s.details, s.aborted, s.rewritten, s.answers = Outcome{}, "", false, false, 0
 	s.request.outlet, s.response.outlet = nil, nil
 	s.connection.Store(noConnection)
 	drain(s.request.wake)

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net"
@@ -102,6 +103,12 @@ func (c *Client) Property(ctx context.Context, path string, engine Engine) ([]by
 	switch path {
 	case "source\x00address":
 		return text(p.Address)
+	case "source\x00port":
+		return port(p.Address)
+	case "destination\x00address":
+		return text(c.local())
+	case "destination\x00port":
+		return port(c.local())
 	case "listener\x00address":
 		return text(c.address)
 	case "connection\x00mtls":
@@ -117,6 +124,27 @@ func (c *Client) Property(ctx context.Context, path string, engine Engine) ([]by
 		return connectionProperty(p.Certificate, name)
 	}
 	return nil, abi.StatusNotFound
+}
+
+// local is the address that a client on TCP has connected to.
+func (c *Client) local() string {
+	if a, ok := c.conn.LocalAddr().(*net.TCPAddr); ok {
+		return a.String()
+	}
+	return ""
+}
+
+// port is the port of an address, as Envoy gives numbers.
+func port(address string) ([]byte, abi.Status) {
+	_, digits, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, abi.StatusNotFound
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return nil, abi.StatusNotFound
+	}
+	return binary.LittleEndian.AppendUint64(nil, n), abi.StatusOK
 }
 
 // connectionProperty has Envoy's names of what a client's certificate says.

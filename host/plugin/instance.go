@@ -206,6 +206,14 @@ func (i *Instance) lose(err error) {
 	}
 }
 
+// memory is how many bytes of memory the guest has.
+func (i *Instance) memory() int64 {
+	if m := i.vm.Memory(); m != nil {
+		return int64(m.Size())
+	}
+	return 0
+}
+
 // close frees the instance without another word to the guest.
 func (i *Instance) close() {
 	i.lost.Store(true)

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -84,6 +85,9 @@ func (r *rootContext) BufferLimit() int { return 0 }
 func (r *rootContext) Property(path string) ([]byte, abi.Status) {
 	if value, ok := r.instance.plugin.Property(path); ok {
 		return value, abi.StatusOK
+	}
+	if path == "plugin_vm_memory" { // Higress' name
+		return binary.LittleEndian.AppendUint64(nil, uint64(r.instance.memory())), abi.StatusOK
 	}
 	if value, ok := r.values[path]; ok {
 		return value, abi.StatusOK

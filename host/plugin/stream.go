@@ -73,6 +73,10 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	return nil
 }
 
+// Memory is how many bytes of memory the stream's instance has. It is called inside
+// of a callback.
+func (s *Stream) Memory() int64 { return s.instance.memory() }
+
 // ID is the guest's context id.
 func (s *Stream) ID() uint32 { return s.id }
 
