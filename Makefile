@@ -33,6 +33,10 @@ test: ## all tests with the race detector, on a real Docker Engine when one is t
 test-long: ## the tests that take long, beside all others: minutes of silence, gigabytes
 	@TEST_TIMEOUT=2h .ci/test -tags long ./...
 
+.PHONY: test-engines
+test-engines: ## the end-to-end tests on newer engines, those of Debian trixie and sid; as root
+	@.ci/test-engines
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@packages=$$(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u)

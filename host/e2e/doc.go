@@ -9,5 +9,6 @@
 // The engine is the one at $SLUICE_E2E_ENGINE (default unix:///var/run/docker.sock) with the image that .ci/dockerd imports. Without it
 // the tests skip, unless SLUICE_E2E=required (as in CI) makes that a failure. $SLUICE_E2E_CLIS names the docker binaries to use, as a
 // list like PATH; the default is every docker on PATH. $SLUICE_E2E_CLIENTS is the directory that .ci/clients prints, with the clients that
-// Debian does not have. $SLUICE_E2E_BINARY is a sluice to test instead of one built from this tree.
+// Debian does not have. $SLUICE_E2E_NETNS is the network namespace of an engine that has one of its own, as a file. $SLUICE_E2E_BINARY is a
+// sluice to test instead of one built from this tree.
 package e2e
