@@ -159,7 +159,7 @@ const execBodyTime = time.Second
 func (x *exchange) execStart() (start execStartBody, ok bool) {
 	body := x.canonical
 	if body == nil && x.hasBody {
-		if x.request.Expect100 || x.upload != nil {
+		if x.request.Expect100 || x.upload != nil || x.conn.BodyDone() { // or it was read, and is no JSON
 			return start, false
 		}
 		limit := time.Now().Add(execBodyTime)

@@ -189,6 +189,16 @@ func TestADeniedWebSocketOpensAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestABodyThatIsRefusedByTheGatewayIsAnOrdinaryAnswer(t *testing.T) {
+	engine := attachable(t)
+	g := hosttest.StartGateway(t, engine.Address(), "")
+	conn, r := g.Dial()
+	write(t, conn, "%s", execStart("/v1.41", askUpgrade, `{"Tty":true,"tty":false}`))
+	if code, body := status(t, r); code != 400 || !strings.Contains(body, `{"message":"`) {
+		t.Errorf("got %d %q, want 400 with a message", code, body)
+	}
+}
+
 func TestAnEngineThatIsAwayIsReadableToo(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
 	g := hosttest.StartGateway(t, engine.Address(), "")
