@@ -57,7 +57,8 @@ func BenchmarkRecord(b *testing.B) {
 			n              int
 			module, config string
 		}{
-			{1, "testdata/guests/records-pass.wasm", ""}, {4, "testdata/guests/records-pass.wasm", ""},
+			{1, "testdata/guests/records-pass.wasm", ""},
+			{4, "testdata/guests/records-pass.wasm", ""},
 			// A filter of the SDK that looks for two expressions; events are none of its operations.
 			{1, "filters/redact-output.wasm", `{"patterns":["(?:AKIA|ASIA)[0-9A-Z]{16}","gh[pousr]_[0-9A-Za-z]{36}"]}`},
 		} {
