@@ -102,6 +102,23 @@ func TestCallsCostWhatTheyMove(t *testing.T) {
 	}
 }
 
+// What a request names is looked for in its target too, each time that a guest asks.
+func TestALongTargetIsPaidForWhereItIsSearched(t *testing.T) {
+	d := newDriver(t, "driver")
+	d.context.properties["docker\x00references"] = "[]"
+	cost := func(target string) int64 {
+		t.Helper()
+		d.context.properties["request\x00path"] = target
+		if status := d.call(abi.ImportGetProperty, "docker\x00references", outData{}); status != abi.StatusOK {
+			t.Fatal(status)
+		}
+		return d.vm.Used()
+	}
+	if few, many := cost("/build"), cost("/build?cachefrom="+strings.Repeat("x", 64<<10)); many-few < 64<<10 {
+		t.Errorf("docker.references costs %d units, and %d with a target of 64 KiB", few, many)
+	}
+}
+
 // A body that has to move is paid for, one that is appended to is not paid for
 // as a whole each time.
 func TestMovingABodyCosts(t *testing.T) {

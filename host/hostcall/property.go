@@ -9,8 +9,8 @@ import (
 // MaxPropertyBytes is the longest value that a guest can give a property.
 const MaxPropertyBytes = 64 << 10
 
-// referencesUnits is what each byte of a body costs that is searched for the
-// objects that it names.
+// referencesUnits is what each byte of a request's target and body costs that is
+// searched for the objects that it names.
 const referencesUnits = 8
 
 var properties = []function{
@@ -46,11 +46,13 @@ func searched(context Context, path []byte) int64 {
 	of := abi.MapTypeHTTPRequestHeaders
 	switch {
 	case string(path) == "docker\x00references":
-		body, status := context.Buffer(abi.BufferTypeHTTPRequestBody, false)
-		if status != abi.StatusOK {
-			return 0
+		// Not the field :path, which the guest may have changed by now.
+		target, _ := context.Property("request\x00path")
+		size := len(target)
+		if body, status := context.Buffer(abi.BufferTypeHTTPRequestBody, false); status == abi.StatusOK {
+			size += len(body.Bytes)
 		}
-		return int64(len(body.Bytes)) * referencesUnits
+		return int64(size) * referencesUnits
 	case bytes.HasPrefix(path, []byte("request\x00headers")):
 	case bytes.HasPrefix(path, []byte("response\x00headers")):
 		of = abi.MapTypeHTTPResponseHeaders
