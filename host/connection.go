@@ -143,7 +143,7 @@ func (x *exchange) terminalFailure(local *chain.Local) []byte {
 		return nil
 	}
 	if call.Operation == dockerapi.ExecStart {
-		x.gateway.refusedExecs.add(call.ResourceID, x.info.RequestID)
+		x.gateway.refusedExecs.add(call.ResourceID, x.who(), x.info.RequestID)
 	}
 	return []byte("\r\n" + strings.ReplaceAll(denialText(local.Status, local.Body), "\n", "\r\n") + "\r\n")
 }

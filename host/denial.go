@@ -72,7 +72,7 @@ func (x *exchange) answerDenial(status int, fields []abi.Pair, body []byte) bool
 		x.reply.Header = append(x.reply.Header, abi.Pair{Key: "Content-Type", Value: streamType(&x.info.Call, form == frameDenial)})
 	}
 	if x.info.Call.Operation == dockerapi.ExecStart {
-		x.gateway.refusedExecs.add(x.info.Call.ResourceID, x.info.RequestID)
+		x.gateway.refusedExecs.add(x.info.Call.ResourceID, x.who(), x.info.RequestID)
 	}
 	err := x.conn.WriteResponse(&x.reply)
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
+	"github.com/sluice-gateway/sluice/host/identity"
 )
 
 // A denial of deny.wat, as a client is to read it.
@@ -138,6 +139,27 @@ func TestADeniedExecInATerminalHasNoExitCode(t *testing.T) {
 	}
 	if code, body := get(t, g, "/v1.41/exec/e2/json", ""); code != 404 {
 		t.Errorf("another exec: %d %q, want the engine's own answer", code, body)
+	}
+}
+
+// Nobody's refused start is the answer to what somebody else asks.
+func TestADeniedExecIsOfNoConcernToOtherTenants(t *testing.T) {
+	engine := attachable(t)
+	g := hosttest.StartGateway(t, engine.Address(), fmt.Sprintf(`tokens: {header: X-Token}
+tenants: [{name: ci, match: {tokens: ['%s']}}, {name: dev, match: {tokens: ['%s']}}]
+`, identity.DigestOf("2"), identity.DigestOf("1"))+filters(t, "deny match: {operations: [ExecStart], tenants: [ci]}"))
+	conn, r := g.Dial()
+	write(t, conn, "%s", execStart("/v1.41", askUpgrade+"X-Token: 2\r\n", `{"Detach":false,"Tty":true}`))
+	if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 101 UPGRADED\r\n") {
+		t.Fatalf("head is %q", head)
+	}
+	if code, body := get(t, g, "/v1.41/exec/e1/json", "X-Token"); code != 200 {
+		t.Errorf("another tenant asks: %d %q, want the engine's own answer", code, body)
+	}
+	other, r := g.Dial()
+	write(t, other, "GET /v1.41/exec/e1/json HTTP/1.1\r\nHost: d\r\nX-Token: 2\r\n\r\n")
+	if code, body := status(t, r); code != 409 {
+		t.Errorf("the same tenant asks: %d %q, want a refusal", code, body)
 	}
 }
 

@@ -26,6 +26,7 @@ type refusedExecs struct {
 
 type refusedExec struct {
 	id, request string
+	who         string // whose start it was: what others ask is not answered with it
 	until       time.Time
 }
 
@@ -37,24 +38,22 @@ const (
 	maxExecID = 128
 )
 
-// add remembers that the start of an exec was denied, in this request.
-func (r *refusedExecs) add(id, request string) {
+// add remembers that the start of an exec was denied, to this client in this
+// request.
+func (r *refusedExecs) add(id, who, request string) {
 	if id == "" || len(id) > maxExecID {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ring[r.next] = refusedExec{id: id, request: request, until: time.Now().Add(refusedExecTime)}
+	r.ring[r.next] = refusedExec{id: id, who: who, request: request, until: time.Now().Add(refusedExecTime)}
 	r.next = (r.next + 1) % maxRefusedExecs
 	r.some.Store(true)
 }
 
-// find returns the request in which the start of an exec was denied, "" when it
-// was not, and forgets it if it is the last question.
-func (r *refusedExecs) find(id string, last bool) (request string) {
-	if !r.some.Load() {
-		return ""
-	}
+// find returns the request in which the start of an exec was denied to this
+// client, "" when it was not, and forgets it if it is the last question.
+func (r *refusedExecs) find(id, who string, last bool) (request string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, left := time.Now(), false
@@ -63,7 +62,7 @@ func (r *refusedExecs) find(id string, last bool) (request string) {
 		if now.After(e.until) {
 			*e = refusedExec{}
 		}
-		if e.id == id && id != "" {
+		if e.id == id && id != "" && e.who == who {
 			request = e.request
 			if last {
 				*e = refusedExec{}
@@ -82,7 +81,17 @@ func (x *exchange) refuseAfterStart() {
 	if call.Operation != dockerapi.ExecInspect && call.Operation != dockerapi.ExecResize {
 		return
 	}
-	if request := x.gateway.refusedExecs.find(call.ResourceID, call.Operation == dockerapi.ExecInspect); request != "" {
+	if !x.gateway.refusedExecs.some.Load() {
+		return
+	}
+	if request := x.gateway.refusedExecs.find(call.ResourceID, x.who(), call.Operation == dockerapi.ExecInspect); request != "" {
 		x.stream.Refuse(409, fmt.Sprintf("this exec has no exit code: its start was denied (request %s)", request))
 	}
+}
+
+// who is the client for as long as it matters whether another one is the same:
+// its tenant, and its user where the kernel tells.
+func (x *exchange) who() string {
+	uid, _ := x.client.identity.Property(x.gateway.life, "peer\x00uid", nil)
+	return x.info.Client.Tenant + "\x00" + string(uid)
 }
