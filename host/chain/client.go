@@ -16,6 +16,10 @@ type Client struct {
 	Token string
 	// Facts tell about the client and its connection. Nil knows nothing.
 	Facts Facts
+
+	// homeless says that it could not be found out which container the client is
+	// in. To ask takes time that is not the guest's, so the stream asks once.
+	homeless bool
 }
 
 // Facts are properties that a stream has from its client.
@@ -54,8 +58,15 @@ func (m MoreFacts) Fact(path string) ([]byte, abi.Status) {
 // filter says who the client is.
 func (c *Client) property(path string) (value []byte, status abi.Status, known bool) {
 	status = abi.StatusNotFound
-	if c.Facts != nil {
+	ofContainer := strings.HasPrefix(path, "peer\x00container\x00")
+	switch {
+	case ofContainer && c.homeless:
+		status = abi.StatusInternalFailure
+	case c.Facts != nil:
 		value, status = c.Facts.Fact(path)
+		if ofContainer && status != abi.StatusOK && status != abi.StatusNotFound {
+			c.homeless = true
+		}
 	}
 	return value, status, status != abi.StatusNotFound || ofClient(path)
 }
