@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -30,6 +31,9 @@ type Functions struct {
 	source  Source
 	timeout time.Duration
 	log     *slog.Logger
+
+	// silentUntil is for how long, in nanoseconds since 1970, nobody asks outside of a stream, because the engine was waited for in vain.
+	silentUntil atomic.Int64
 }
 
 // NewFunctions returns the functions that ask source. All that is asked in one stream takes timeout at most, counting the time
@@ -144,7 +148,7 @@ func (f *Functions) look(c *foreign.Call, what subject) (*entry, abi.Status) {
 		if !c.Fuel.Charge(askUnits) {
 			return nil, abi.StatusInternalFailure
 		}
-		return f.judged(f.ask(c.Context, what, f.timeout), c.Filter, what)
+		return f.judged(f.askApart(c.Context, what), c.Filter, what)
 	}
 	s := sessionOf(c.Stream)
 	if known, ok := s.entries[what]; ok {
@@ -159,6 +163,23 @@ func (f *Functions) look(c *foreign.Call, what subject) (*entry, abi.Status) {
 		return nil, abi.StatusInternalFailure
 	}
 	return f.judged(f.askFor(c.Context, s, what), c.Filter, what)
+}
+
+// silence is how long an engine that did not answer in time is left alone outside of streams.
+const silence = time.Second
+
+// askApart asks outside of a stream. Nothing bounds there how long a filter waits in all, so one that asks in a loop does not wait
+// again at once.
+func (f *Functions) askApart(ctx context.Context, what subject) *entry {
+	began := time.Now()
+	if began.UnixNano() < f.silentUntil.Load() {
+		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "the engine did not answer a moment ago"}}
+	}
+	known := f.ask(ctx, what, f.timeout)
+	if now := time.Now(); errors.Is(known.err, ErrEngine) && now.Sub(began) >= f.timeout {
+		f.silentUntil.Store(now.Add(silence).UnixNano())
+	}
+	return known
 }
 
 // askUnits is what a filter pays for a question to the engine, in units of fuel: what it costs the gateway to ask. The time

@@ -368,3 +368,22 @@ type instant struct{ known *reference.Reference }
 func (i instant) Resolve(context.Context, reference.Kind, string) (*reference.Reference, error) {
 	return i.known, nil
 }
+
+// Outside of a stream nothing bounds what a filter asks in all but its fuel, and to wait costs none.
+func TestAnEngineThatIsSilentIsNotWaitedForInALoop(t *testing.T) {
+	source := known()
+	source.takes = time.Hour
+	r := registry(source, 20*time.Millisecond)
+	for range 3 {
+		if _, status := call(t, r, nil, reference.ResolveFunction, `{"kind":"container","ref":"web"}`); status != abi.StatusBrokenConnection {
+			t.Fatalf("got %v, want BROKEN_CONNECTION", status)
+		}
+	}
+	if len(source.asked) != 1 {
+		t.Errorf("asked %d times in a row, want once", len(source.asked))
+	}
+	source.takes = 0
+	if _, status := call(t, r, request(t, "GET", "/v1.41/containers/json"), reference.ResolveFunction, `{"kind":"container","ref":"web"}`); status != abi.StatusOK {
+		t.Errorf("in a stream: got %v, want OK", status)
+	}
+}
