@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -28,15 +29,22 @@ func serve(t testing.TB, p *plugin.Plugin, fields ...abi.Pair) error {
 }
 
 // The guests trap when they find anything of an earlier request: in their memory,
-// its size, their globals, their table or their root context.
+// its size, their globals, their table, their root context, or the numbers of
+// their calls.
 func TestWithIsolationNothingIsLeftOfAnotherStream(t *testing.T) {
-	for _, name := range []string{"trap-second", "remember", "remember-table", "remember-size"} {
+	up, err := callout.New(callout.Options{Name: "up", Address: "unix:///nowhere/sluice.sock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	upstreams := map[string]*callout.Upstream{"up": up}
+	for _, name := range []string{"trap-second", "remember", "remember-table", "remember-size", "remember-call"} {
 		t.Run(name, func(t *testing.T) {
-			shared := start(t, name, plugin.Options{Instances: 1})
+			shared := start(t, name, plugin.Options{Instances: 1, Upstreams: upstreams})
 			if err := errors.Join(serve(t, shared), serve(t, shared)); err == nil {
 				t.Fatal("the guest does not tell streams of one instance apart")
 			}
-			p := start(t, name, plugin.Options{Instances: 1, Isolation: plugin.PerStream})
+			p := start(t, name, plugin.Options{Instances: 1, Isolation: plugin.PerStream, Upstreams: upstreams})
 			for n := range 50 {
 				if err := serve(t, p); err != nil {
 					t.Fatalf("stream %d: %v", n, err)
