@@ -2,12 +2,15 @@ package host
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -97,7 +100,7 @@ func (x *exchange) relayUp(sent *atomic.Int64) error {
 			// other one tells the client.
 			_ = to.Flush()
 			to.engine.Abort()
-			return errCut
+			return fmt.Errorf("%w: %w", errCut, net.ErrClosed) // of our own doing
 		case err != nil:
 			return err
 		case done || x.requestPiece != nil:
@@ -132,18 +135,25 @@ func (x *exchange) relayUpPiece() (done bool, err error) {
 	return done, err
 }
 
-// terminalFailure is what a person at a terminal reads of a connection that is
-// cut; nil where there is none, or it cannot be known.
-func (x *exchange) terminalFailure(local *chain.Local) []byte {
+// connectionFailure is what the client is to read of a connection that is cut, of
+// an exec or an attach; nil where it would not be read as that. reset says that only
+// a reset makes the client fail.
+func (x *exchange) connectionFailure(local *chain.Local) (last []byte, reset bool) {
 	call := x.stream.Call()
 	if local == nil || call.Operation != dockerapi.ExecStart && call.Operation != dockerapi.ContainerAttach {
-		return nil
+		return nil, true
 	}
-	if terminal, err := x.hasTerminal(call); err != nil || !terminal {
-		return nil
-	}
-	if call.Operation == dockerapi.ExecStart {
+	terminal, err := x.hasTerminal(call)
+	message := denialText(local.Status, local.Body)
+	switch {
+	case err != nil, !terminal && !x.bounds.Between():
+		return nil, true
+	case !terminal:
+		return record.Failure(record.Frames, call.Operation, message), false
+	case call.Operation == dockerapi.ExecStart:
 		x.gateway.refusedExecs.add(call.ResourceID, x.who(), x.info.RequestID)
+	default:
+		reset = true
 	}
-	return []byte("\r\n" + strings.ReplaceAll(denialText(local.Status, local.Body), "\n", "\r\n") + "\r\n")
+	return []byte("\r\n" + strings.ReplaceAll(message, "\n", "\r\n") + "\r\n"), reset
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
+	"github.com/sluice-gateway/sluice/host/record"
 )
 
 // told returns what the guests "connection" of a chain said, a line each: the
@@ -242,5 +243,33 @@ func TestOnlyFiltersThatAskTakePartInConnections(t *testing.T) {
 	write(t, conn, "%s", attach)
 	if code, body := status(t, r); code != 503 || !strings.Contains(body, "failed") {
 		t.Errorf("got %d %q, want the crash of the filter that was made to take part", code, body)
+	}
+}
+
+func TestAConnectionOfFramesEndsWithTheReason(t *testing.T) {
+	for name, c := range map[string]struct{ early, want string }{
+		"between frames": {frame(record.Stdout, "hello"), "no such input"},
+		"within one":     {frame(record.Stdout, "hello")[:9], ""},
+	} {
+		engine := hosttest.StartFakeDocker(t)
+		engine.Handle("POST /exec/e/start", hosttest.Hijack(hosttest.Upgraded, c.early))
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, "connection stages: [downstream_data]"))
+		conn, r := g.Dial()
+		write(t, conn, "POST /exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+		readHead(t, r)
+		if got := read(t, r, len(c.early)); got != c.early {
+			t.Fatalf("%s: got %q, want %q", name, got, c.early)
+		}
+		write(t, conn, "danger")
+		rest, err := io.ReadAll(r)
+		conn.Close()
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want == "" && len(rest) > 0:
+			t.Errorf("%s: got %q, want the end", name, rest)
+		case c.want != "" && (len(rest) < 8 || rest[0] != byte(record.SystemErr) || !strings.Contains(string(rest[8:]), c.want)):
+			t.Errorf("%s: got %q, want a frame of the engine's errors with %q", name, rest, c.want)
+		}
 	}
 }

@@ -131,7 +131,7 @@ func TestADeniedExecInATerminalHasNoExitCode(t *testing.T) {
 	if resp, body := g.Do("POST", "/v1.41/exec/e1/resize?h=24&w=80", "", ""); resp.StatusCode != 409 {
 		t.Errorf("the terminal's size: %d %q, want a refusal", resp.StatusCode, body)
 	}
-	if code, body := get(t, g, "/v1.41/exec/e1/json", ""); code != 409 || !strings.Contains(body, "this exec has no exit code: its start was denied") {
+	if code, body := get(t, g, "/v1.41/exec/e1/json", ""); code != 409 || !strings.Contains(body, "this exec has no exit code: it was denied") {
 		t.Errorf("the exit code is %d %q, want a refusal", code, body)
 	}
 	if code, body := get(t, g, "/v1.41/exec/e1/json", ""); code != 200 {

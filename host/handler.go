@@ -43,9 +43,10 @@ type exchange struct {
 	upload *upload
 	// What is being read while a filter holds what came before.
 	requestPiece, responsePiece *piece
-	format                      record.Format // of a response that passes in records
-	vanished                    atomic.Bool   // the client went away while the engine was silent
-	interrupted                 atomic.Bool   // a filter ended the stream while it was with the engine
+	format                      record.Format      // of a response that passes in records
+	bounds                      record.FrameBounds // of what has gone to the client on a connection
+	vanished                    atomic.Bool        // the client went away while the engine was silent
+	interrupted                 atomic.Bool        // a filter ended the stream while it was with the engine
 
 	status   int
 	sent     int // the status on the wire, where it is another one; see answerDenial

@@ -238,3 +238,46 @@ func TestEndOfStreamIsToldWhereItIs(t *testing.T) {
 		}
 	}
 }
+
+// A second local response is refused, whatever is continued after the first one counts
+// for nothing, and the guest's answer to the callback neither.
+func TestTheFirstLocalResponseCounts(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /containers/create", echo)
+	for _, c := range []struct {
+		at       string
+		reached  int    // requests that the engine got
+		observed string // what the filter before it saw
+	}{
+		{"1", 0, "request_headers request_body response_headers response_body"},
+		{"2", 0, "request_headers request_body response_headers response_body"},
+		{"3", 1, "request_headers request_body response_headers response_body"},
+		{"4", 1, "request_headers request_body response_headers response_body"},
+	} {
+		before := len(engine.Requests())
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, "transcript", "answer-twice"))
+		conn, r := g.Dial()
+		write(t, conn, "POST /containers/create HTTP/1.1\r\nHost: d\r\nX-At: %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", c.at)
+		if code, body := status(t, r); code != 403 || !strings.Contains(body, "first") || strings.Contains(body, "second") {
+			t.Errorf("in phase %s: got %d %q, want the first response", c.at, code, body)
+		}
+		if n := len(engine.Requests()) - before; n != c.reached {
+			t.Errorf("in phase %s: the engine got %d requests, want %d", c.at, n, c.reached)
+		}
+		g.Log.Wait(t, `"msg":"request"`)
+		// OK, BAD_ARGUMENT; OK, OK, UNIMPLEMENTED; BAD_ARGUMENT twice.
+		if !strings.Contains(g.Log.String(), `"msg":"acaamcc"`) {
+			t.Errorf("in phase %s: the statuses are others:\n%s", c.at, g.Log.String())
+		}
+		var seen []string
+		for line := range strings.SplitSeq(g.Log.String(), "\n") {
+			var entry struct{ Msg, Filter string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Filter == "transcript-1" && strings.Contains(c.observed, entry.Msg) {
+				seen = append(seen, entry.Msg)
+			}
+		}
+		if got := strings.Join(seen, " "); c.at != "1" && got != c.observed || c.at == "1" && !strings.HasSuffix(got, "response_headers response_body") {
+			t.Errorf("in phase %s: the filter before it saw %q, want %q", c.at, got, c.observed)
+		}
+	}
+}

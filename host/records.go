@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/chain"
@@ -17,6 +18,9 @@ type outlet exchange
 
 // Write implements chain.Outlet.
 func (o *outlet) Write(p []byte) error {
+	if o.hijacked {
+		o.bounds.Pass(p)
+	}
 	n, err := o.conn.WriteBody(p)
 	o.out += int64(n)
 	return err
@@ -164,10 +168,12 @@ func (x *exchange) relayHijacked() error {
 func (x *exchange) cutRecords() error {
 	local := x.stream.Local()
 	var last []byte
+	reset := true // where nothing tells the client otherwise
 	if local != nil && x.stream.EndsInRecords() {
 		last = record.Failure(x.format, x.stream.Call().Operation, denialText(local.Status, local.Body))
+		reset = last == nil
 	} else if x.hijacked {
-		last = x.terminalFailure(local)
+		last, reset = x.connectionFailure(local)
 	}
 	if _, err := x.conn.WriteBody(last); err != nil {
 		return err
@@ -176,7 +182,10 @@ func (x *exchange) cutRecords() error {
 	if err := x.conn.Flush(); err != nil {
 		return err
 	}
-	if last == nil && x.hijacked && x.conn.CanReset() {
+	if reset && x.hijacked && x.conn.CanReset() {
+		if last != nil {
+			time.Sleep(resetDelay)
+		}
 		x.conn.Reset()
 	}
 	return errCut

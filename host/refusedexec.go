@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 )
 
-// refusedExecs are the execs whose start was denied a moment ago. The command
-// line takes the end of a terminal's stream for success and asks the engine for
+// refusedExecs are the execs whose start, or whose connection in a terminal, was
+// denied a moment ago. The command line takes the end of a terminal's stream for success and asks the engine for
 // the exit code; of an exec that was never started that is null, which it reads
 // as 0. A denied exec must not look like one that went well, so this question
 // is answered with the denial, once. Before it asks, it sets the terminal's
@@ -85,7 +85,7 @@ func (x *exchange) refuseAfterStart() {
 		return
 	}
 	if request := x.gateway.refusedExecs.find(call.ResourceID, x.who(), call.Operation == dockerapi.ExecInspect); request != "" {
-		x.stream.Refuse(409, fmt.Sprintf("this exec has no exit code: its start was denied (request %s)", request))
+		x.stream.Refuse(409, fmt.Sprintf("this exec has no exit code: it was denied (request %s)", request))
 	}
 }
 
