@@ -23,11 +23,11 @@ func (c *config) hostConfig(at string, h dockerjson.Value) string {
 			return at + name + " is not allowed"
 		}
 	}
-	// Here even an empty list takes protection away (systempaths=unconfined).
-	for _, name := range []string{"MaskedPaths", "ReadonlyPaths"} {
-		if h.Get(name).IsSet() {
-			return at + name + " is not allowed"
-		}
+	if reason := protected(at+"MaskedPaths", "masked_paths", h.Get("MaskedPaths"), c.masked, maskedPaths); reason != "" {
+		return reason
+	}
+	if reason := protected(at+"ReadonlyPaths", "readonly_paths", h.Get("ReadonlyPaths"), c.readonly, readonlyPaths); reason != "" {
+		return reason
 	}
 	for _, name := range []string{"CgroupParent", "Cgroup"} {
 		if h.Get(name).Text() != "" {

@@ -20,8 +20,10 @@ type config struct {
 	volumeDrivers  []string
 	logDrivers     []string
 	networkDrivers []string
-	sharing        bool // volumes, namespaces and links of other containers
-	remote         bool // addresses that the engine fetches from
+	masked         []string // what MaskedPaths hides at least, where it is set
+	readonly       []string // the same of ReadonlyPaths
+	sharing        bool     // volumes, namespaces and links of other containers
+	remote         bool     // addresses that the engine fetches from
 	swarm          bool
 	opaque         bool // builds that nobody looks into
 }
@@ -59,6 +61,8 @@ func parse(c *sluice.Config) config {
 		volumeDrivers:  c.Strings("allow_volume_drivers"),
 		logDrivers:     c.Strings("allow_log_drivers"),
 		networkDrivers: c.Strings("allow_network_drivers"),
+		masked:         listed(c, "masked_paths", maskedPaths),
+		readonly:       listed(c, "readonly_paths", readonlyPaths),
 		sharing:        c.Bool("allow_sharing", false),
 		remote:         c.Bool("allow_remote", false),
 		swarm:          c.Bool("allow_swarm", false),
@@ -74,6 +78,15 @@ func parse(c *sluice.Config) config {
 		cfg.capabilities = append(cfg.capabilities, capability(name))
 	}
 	return cfg
+}
+
+// listed is a list of paths of the configuration, or the default where there is none.
+func listed(c *sluice.Config, key string, otherwise []string) []string {
+	paths := c.Strings(key)
+	if len(paths) == 0 {
+		return otherwise
+	}
+	return paths
 }
 
 // checkQuery decides what needs no body.

@@ -61,6 +61,9 @@ func TestFilter(t *testing.T) {
 
 		allowed("docker update", "POST", "/v1.41/containers/c/update", `{"CpuShares":5,"Memory":0,"Devices":null,"RestartPolicy":{"Name":"no"}}`),
 		allowed("settings of the container's own namespaces", "POST", create, host(`"Sysctls":{"net.ipv4.ip_forward":"1","kernel.shmmax":"1","fs.mqueue.msg_max":"5"}`)),
+		allowed("a container made anew from its inspect", "POST", create, host(`"MaskedPaths":["/proc/asound","/proc/acpi","/proc/interrupts","/proc/kcore","/proc/keys","/proc/latency_stats",`+
+			`"/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware","/sys/devices/virtual/powercap"],`+
+			`"ReadonlyPaths":["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger"]`)),
 		allowed("ordinary logs", "POST", create, host(`"LogConfig":{"Type":"json-file","Config":{"max-size":"1m"}}`)),
 		allowed("docker pull", "POST", "/v1.41/images/create?fromImage=busybox&tag=1", ""),
 		allowed("docker import of a file", "POST", "/v1.41/images/create?fromSrc=-", "tar"),
@@ -111,6 +114,9 @@ func TestFilter(t *testing.T) {
 		denied("a service in the host's network", "/v1.41/services/create", `{"TaskTemplate":{"Networks":[{"Target":"host"}]}}`, "Networks.Target host"),
 		denied("a service without seccomp", "/v1.41/services/create", `{"TaskTemplate":{"ContainerSpec":{"Privileges":{"Seccomp":{"Mode":"unconfined"}}}}}`, "Seccomp.Mode"),
 		denied("a plugin as a service", "/v1.41/services/create", `{"TaskTemplate":{"Runtime":"plugin","PluginSpec":{}}}`, "only containers"),
+		denied("a mask with a hole", create, `{"Image":"x","HostConfig":{"MaskedPaths":["/proc/asound","/proc/acpi","/proc/interrupts","/proc/keys"]}}`, "MaskedPaths without /proc/kcore"),
+		denied("a writable sysrq-trigger", create, `{"Image":"x","HostConfig":{"ReadonlyPaths":["/proc/bus","/proc/fs","/proc/irq","/proc/sys"]}}`, "ReadonlyPaths without /proc/sysrq-trigger"),
+		denied("something else read-only", create, `{"Image":"x","HostConfig":{"ReadonlyPaths":["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger","/x"]}}`, "ReadonlyPaths /x"),
 		denied("the host's network by an endpoint", create, `{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"host":{}}}}`, "EndpointsConfig host"),
 	}
 	// Each of these is refused within HostConfig, at the top level (what engines up to 26.1 accept), in another case and
