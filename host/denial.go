@@ -45,7 +45,7 @@ const (
 // the body of an ordinary answer, in a form that its client shows. False means
 // that the ordinary answer is the right one, and that nothing was written.
 func (x *exchange) answerDenial(status int, fields []abi.Pair, body []byte) bool {
-	form := x.denialForm()
+	form := x.denialForm(status)
 	if form == plainDenial {
 		return false
 	}
@@ -105,7 +105,7 @@ const resetDelay = 100 * time.Millisecond
 // denialForm chooses the form by what the client asked for and what it expects
 // to read. Where that cannot be known the ordinary answer is the only one that
 // nobody takes for something else.
-func (x *exchange) denialForm() denialForm {
+func (x *exchange) denialForm(status int) denialForm {
 	if x.request.Upgrade == "" || x.request.Minor == 0 || x.info.Call.Transport != dockerapi.Hijack {
 		return plainDenial // such a client reads the answer like any other
 	}
@@ -127,6 +127,11 @@ func (x *exchange) denialForm() denialForm {
 		}
 		return frameDenial
 	case dockerapi.ContainerAttach:
+		if status == 404 {
+			// As the engine says it of what does not exist, so that nobody can tell
+			// from the form that it does.
+			return plainDenial
+		}
 		terminal, err := x.hasTerminal(&x.info.Call)
 		switch {
 		case err != nil:

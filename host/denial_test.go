@@ -142,6 +142,22 @@ func TestADeniedExecInATerminalHasNoExitCode(t *testing.T) {
 	}
 }
 
+// A filter that says of others' containers that they do not exist is not contradicted by the form of the answer.
+func TestWhatIsSaidNotToExistLooksLikeIt(t *testing.T) {
+	engine := attachable(t)
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "property"))
+	answer := func(container string) string {
+		conn, r := g.Dial()
+		write(t, conn, "POST /v1.41/containers/%s/attach?stream=1 HTTP/1.1\r\nHost: d\r\n%sx-property: absent\r\nContent-Length: 0\r\n\r\n", container, askUpgrade)
+		return readHead(t, r)
+	}
+	for _, container := range []string{"plain", "terminal", "none"} {
+		if head := answer(container); !strings.HasPrefix(head, "HTTP/1.1 404 ") {
+			t.Errorf("%s: got %q, want 404", container, head)
+		}
+	}
+}
+
 // Nobody's refused start is the answer to what somebody else asks.
 func TestADeniedExecIsOfNoConcernToOtherTenants(t *testing.T) {
 	engine := attachable(t)
