@@ -273,3 +273,20 @@ func TestAConnectionOfFramesEndsWithTheReason(t *testing.T) {
 		}
 	}
 }
+
+func TestAFilterClosesAConnectionOnWhichNothingPasses(t *testing.T) {
+	for _, keys := range []string{"", " stages: [downstream_data]"} {
+		g := hosttest.StartGateway(t, echoing(t).Address(), filters(t, "connection"+keys))
+		conn, r := hijack(t, g, "")
+		write(t, conn, "keep")
+		rest, err := io.ReadAll(r)
+		conn.Close()
+		if err != nil || !strings.HasPrefix(string(rest), "keep") || !strings.Contains(string(rest), "closed the stream") {
+			t.Errorf("%q: got %q, %v, want what passed, and the end by the filter's tick", keys, rest, err)
+		}
+		g.Log.Wait(t, `"msg":"request"`)
+		if got := told(g.Log); !slices.Contains(got, "1 downstream closed 1") || !slices.Contains(got, "1 upstream closed 1") {
+			t.Errorf("%q: the filter saw %q, want that the gateway closed both sides", keys, got)
+		}
+	}
+}

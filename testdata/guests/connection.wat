@@ -2,7 +2,7 @@
 ;; "down.:DATA" and "up.:DATA" at the end of a direction, "downstream closed N" and "upstream closed N"; and it does what the first
 ;; letter of what it is shown says: of the request's field x-connection, or of the data, in upper case for the engine's.
 ;; d denies with the reason "no such input", c closes the stream, t traps, h holds for good, p holds until the next tick,
-;; r replaces the data by "replaced". Everything else passes. With the field x-skip it asks to be spared what the client says.
+;; k lets it pass and closes the stream at the next tick, r replaces the data by "replaced". Everything else passes. With the field x-skip it asks to be spared what the client says.
 (module
   (import "env" "proxy_get_header_map_value" (func $field (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_buffer_bytes" (func $read (param i32 i32 i32 i32 i32) (result i32)))
@@ -31,6 +31,7 @@
   (global $heap (mut i32) (i32.const 65536))
   (global $held (mut i32) (i32.const 0))
   (global $way (mut i32) (i32.const 0))
+  (global $kill (mut i32) (i32.const 0))
   (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
     (local $at i32)
     (local.set $at (global.get $heap))
@@ -55,6 +56,10 @@
       (global.set $held (local.get $id))
       (global.set $way (local.get $way))
       (return (i32.const 1))))
+    (if (i32.eq (local.get $letter) (i32.const 107)) (then
+      (global.set $held (local.get $id))
+      (global.set $way (local.get $way))
+      (global.set $kill (i32.const 1))))
     (if (i32.eq (local.get $letter) (i32.const 114)) (then
       (drop (call $write (local.get $way) (i32.const 0) (i32.const 2147483647) (i32.const 48) (i32.const 8)))))
     (i32.const 0))
@@ -100,5 +105,8 @@
   (func (export "proxy_on_tick") (param i32)
     (if (i32.eqz (global.get $held)) (then (return)))
     (drop (call $effective (global.get $held)))
-    (drop (call $continue (global.get $way)))
+    (if (global.get $kill)
+      (then (drop (call $close (global.get $way))))
+      (else (drop (call $continue (global.get $way)))))
+    (global.set $kill (i32.const 0))
     (global.set $held (i32.const 0))))
