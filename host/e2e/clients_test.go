@@ -97,6 +97,19 @@ func TestAttachOverAWebSocket(t *testing.T) {
 	})
 }
 
+// A page in a browser may open a WebSocket to any address, with the browser's certificate, and says where it comes from: on TCP only who is not a page
+// of somebody else's is let in. The engine itself would let it in.
+func TestAWebSocketOfAForeignPageIsRefusedOnTCP(t *testing.T) {
+	_, overTLS := sharedGateways(t)
+	d := newDocker(t, clis(t)[0], overTLS.address)
+	d.prepare("run", "-di", "--name", d.name, "--network", "none", image, "cat")
+	args := []string{d.name, "http://evil.example"}
+	direct := *d
+	direct.address = engine(t)
+	d.finish(d.python("wsattach.py", args...), args).want(d, "refused: 403\n", 1)
+	direct.finish(direct.python("wsattach.py", args...), args).want(&direct, `b'hello\n'`+"\n", 0)
+}
+
 var columns = regexp.MustCompile(` +\|`)
 
 // compose plays the life of a project with a network, a volume and two services.

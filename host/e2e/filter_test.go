@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -150,18 +151,37 @@ func TestGuardAllowsOnlyWhatItLists(t *testing.T) {
 	})
 }
 
-// A filter that fails on one request has failed on that one: it is denied, and those before, beside and after it are served.
-func TestTrapDeniesItsOwnRequestOnly(t *testing.T) {
-	g := startGateway(t, engine(t), trapOnRequest)
-	get := func(mark string) (status int, message string) {
+// A filter that fails on one request has failed on that one, whether it traps, never comes to an end or takes too much memory: the request is denied,
+// by an answer that names the filter, and those before, beside and after it are served.
+func TestAFailingFilterDeniesItsOwnRequestOnly(t *testing.T) {
+	for _, story := range []struct{ name, guest, header string }{
+		{"it traps", "trap-on-header", "X-Trap"},
+		{"it loops", "loop-on-header", "X-Loop"},
+		{"it takes all memory that it can get", "grow-on-header", "X-Grow"},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			t.Parallel()
+			_, ways := startWithDoors(t, engine(t), "\n  - name: broken\n    module: {guest:"+story.guest+"}\n")
+			for _, way := range ways {
+				t.Run(way.name, func(t *testing.T) { failsOnlyFor(t, way, story.header) })
+			}
+		})
+	}
+}
+
+func failsOnlyFor(t *testing.T, way door, header string) {
+	c := client(way.address)
+	defer c.CloseIdleConnections()
+	get := func(name string) (status int, message string) {
+		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://docker/version", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if mark != "" {
-			request.Header.Set("X-Trap", mark)
+		if name != "" {
+			request.Header.Set(name, "1")
 		}
-		response, err := client(g.socket).Do(request)
+		response, err := c.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,21 +189,35 @@ func TestTrapDeniesItsOwnRequestOnly(t *testing.T) {
 		jsonBody(t, response, &body)
 		return response.StatusCode, body.Message
 	}
-	for range 20 {
-		if status, message := get(""); status != http.StatusOK {
-			t.Fatalf("a plain request got %d %q", status, message)
+	var beside sync.WaitGroup
+	over := make(chan struct{})
+	beside.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				if response, err := c.Get("http://docker/_ping"); err != nil || response.StatusCode != http.StatusOK {
+					t.Errorf("a request beside them: %v, %v", response, err)
+					return
+				} else {
+					_ = response.Body.Close()
+				}
+			}
 		}
-		status, message := get("1")
-		if status < 500 || !strings.Contains(message, `"trap"`) {
+	})
+	for range 5 {
+		if status, message := get(""); status != http.StatusOK {
+			t.Errorf("a plain request got %d %q", status, message)
+		}
+		status, message := get(header)
+		if status < 500 || !strings.Contains(message, `"broken"`) {
 			t.Errorf("the crafted request got %d %q; want a failure that names the filter", status, message)
 		}
 	}
+	close(over)
+	beside.Wait()
 	if status, message := get(""); status != http.StatusOK {
-		t.Errorf("after the traps a plain request got %d %q", status, message)
+		t.Errorf("after them a plain request got %d %q", status, message)
 	}
 }
-
-const trapOnRequest = `
-  - name: trap
-    module: {guest:trap-on-header}
-`

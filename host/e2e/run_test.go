@@ -144,6 +144,20 @@ func TestStartAttachedWithStandardInput(t *testing.T) {
 	})
 }
 
+// Ctrl-C in a terminal that is attached without standard input: the command line sends the signal on by a request of its own.
+func TestCtrlCInAnAttachedTerminalIsSentOn(t *testing.T) {
+	same(t, func(d *docker) {
+		d.prepare("run", "-d", "--name", d.name, "--network", "none", image, "sh", "-c", `trap 'echo interrupted; exit 7' INT; i=0; while true; do i=$((i+1)); echo tick; usleep 20000; done`)
+		x := d.terminal("attach", "--no-stdin", d.name)
+		x.out.await(d, "tick")
+		x.typed("\x03")
+		<-x.done
+		if code := x.command.ProcessState.ExitCode(); code != 7 || !strings.Contains(x.out.String(), "interrupted") {
+			d.Errorf("at %s: exit %d, %q", d.address, code, &x.out)
+		}
+	})
+}
+
 // A signal that reaches `docker run` is passed on by a request of its own on another connection.
 func TestSignalOfRunReachesTheContainer(t *testing.T) {
 	same(t, func(d *docker) {
