@@ -1,13 +1,16 @@
 package host_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,7 +34,14 @@ type service struct {
 func startService(t testing.TB, network string) *service {
 	t.Helper()
 	s := &service{arrived: make(chan string, 100), ended: make(chan string, 100), release: make(chan struct{})}
-	server := httptest.NewUnstartedServer(s)
+	s.Address = serveHTTP(t, network, s)
+	return s
+}
+
+// serveHTTP starts a server and returns its address.
+func serveHTTP(t testing.TB, network string, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
 	if network == "unix" {
 		server.Listener.Close()
 		l, err := net.Listen("unix", filepath.Join(shortDir(t), "s"))
@@ -42,8 +52,7 @@ func startService(t testing.TB, network string) *service {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	s.Address = network + "://" + server.Listener.Addr().String()
-	return s
+	return network + "://" + server.Listener.Addr().String()
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -542,5 +551,58 @@ func TestAnIsolatedStreamMayCall(t *testing.T) {
 	}
 	if got := strings.Count(g.Log.String(), `"http `); got != 10 {
 		t.Errorf("the guests heard of %d answers, want those of the ten streams", got)
+	}
+}
+
+func TestAServiceBehindTLSIsKnownAndKnowsTheGateway(t *testing.T) {
+	dir := certificates(t)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s by HTTP/%d", r.TLS.PeerCertificates[0].Subject.CommonName, r.ProtoMajor)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clientTLS(t, dir).RootCAs}
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	engine := infoEngine(t)
+	address := "tcp://" + server.Listener.Addr().String()
+	for keys, want := range map[string]string{
+		"ca: DIR/ca.pem, cert: DIR/alice.pem, key: DIR/alice-key.pem": "alice by HTTP/2",
+		"ca: DIR/ca.pem": "no connection or reset", // what the service has against it may come too late
+		"cert: DIR/alice.pem, key: DIR/alice-key.pem":                                          "no connection",
+		"ca: DIR/ca.pem, cert: DIR/alice.pem, key: DIR/alice-key.pem, server_name: other.test": "no connection",
+	} {
+		text := fmt.Sprintf("upstreams: [{name: svc, address: '%s', tls: {%s}}]\n", address, strings.ReplaceAll(keys, "DIR", dir))
+		g := hosttest.StartGateway(t, engine.Address(), text+filters(t, caller))
+		_, _, body := asks(t, g, "GET", "/info", "", map[string]string{"x-do": "cp", "x-then-1": "d"})
+		if !slices.ContainsFunc(strings.Split(want, " or "), func(want string) bool { return strings.Contains(body, ": "+want+" (request") }) {
+			t.Errorf("%s: got %q, want %q", keys, body, want)
+		}
+	}
+}
+
+// The engine is called straight, where the filter may, and as its own address says.
+func TestAFilterMayAskTheEngineItself(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("GET /version", hosttest.JSON(200, `"the engine's"`))
+	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
+	scripts := map[string]string{"x-do": "Dp", "x-path": "/version", "x-then-1": "h0"}
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "callout callouts: [docker]", "deny match: {operations: [SystemVersion]}"))
+	if code, _, body := asks(t, g, "GET", "/info", "", scripts); code != 200 {
+		t.Fatalf("got %d %q", code, body)
+	}
+	requests := engine.Requests()
+	if len(requests) != 2 || requests[0].Target != "/version" || requests[1].Header.Get("X-Answer") != `"the engine's"` {
+		t.Errorf("the engine got %+v", requests)
+	}
+	// Its bounds can be set like any other's.
+	g = hosttest.StartGateway(t, engine.Address(), "upstreams: [{name: docker, body: 4}]\n"+filters(t, "callout callouts: [docker]"))
+	scripts["x-then-1"] = "d"
+	if _, _, body := asks(t, g, "GET", "/info", "", scripts); !strings.Contains(body, "answer too large") {
+		t.Errorf("got %q, want an answer that is too large", body)
 	}
 }

@@ -118,6 +118,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Name:        f.Name,
 		Code:        f.Code,
 		Config:      f.Config,
+		VMConfig:    f.VMConfig,
 		Instances:   f.Instances,
 		Isolation:   isolation(f.Isolation),
 		Service:     f.Kind == config.KindService,

@@ -91,6 +91,9 @@ func (c *client) handle() (keep bool) {
 
 	// New stream.
 	x.prepareSession()
+	if x.request.Body.Kind == wire.Length {
+		x.info.Size = x.request.Body.Length
+	}
 	x.stream = x.gen.chain.Open(c.gateway.life, x.info, c.request.Header)
 	defer x.done()
 	x.refuseAfterStart()

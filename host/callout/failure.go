@@ -50,7 +50,6 @@ func failed(ctx context.Context, err error) *Failure {
 	f = &Failure{Reason: ReasonMalformed, Err: err}
 	var dial *net.OpError
 	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
 	var record tls.RecordHeaderError
 	deadline, limited := ctx.Deadline()
 	switch {
@@ -60,7 +59,8 @@ func failed(ctx context.Context, err error) *Failure {
 		f.Reason = ReasonCancelled
 	case errors.Is(err, os.ErrDeadlineExceeded): // of the handshake or of dialing
 		f.Reason = ReasonTimeout
-	case errors.As(err, &dial) && dial.Op == "dial", errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &record),
+	case errors.As(err, &dial) && dial.Op == "dial", errors.As(err, &certificate), errors.As(err, &record),
+		strings.Contains(err.Error(), "remote error: tls:"), // its alerts have no exported type
 		strings.Contains(err.Error(), "could not be established"):
 		f.Reason = ReasonConnect
 	case errors.Is(err, errHead), strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "header list too large"):

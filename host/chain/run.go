@@ -172,7 +172,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if f.released(d) {
 		f.resumed[way].Store(false)
 		prefix = append(prefix, b.Bytes...)
-		s.rewritten = s.rewritten || b.Modified()
+		s.noteRewrite(d, b)
 		b.Reset(nil)
 		held.own = false
 		if len(data) == 0 && !endOfStream {
@@ -242,13 +242,24 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if held.own {
 		held.store = out[:0] // grown meanwhile; out is read before it is used again
 	}
-	s.rewritten = s.rewritten || b.Modified()
+	s.noteRewrite(d, b)
 	b.Reset(nil)
 	held.own = false
 	if len(prefix) > 0 {
 		out = append(prefix, out...)
 	}
 	return out, s.settle(d, f)
+}
+
+// noteRewrite is told of what a filter lets go of.
+func (s *Stream) noteRewrite(d *direction, b *abi.Buffer) {
+	if !b.Modified() {
+		return
+	}
+	s.rewritten = true
+	if d.step > 0 && !d.sent {
+		d.fields.Remove(contentLength) // for the filters behind it: it is not right any more
+	}
 }
 
 // putBack makes the body what it was before a callback.

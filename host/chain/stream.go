@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,12 @@ type Info struct {
 	RequestID string
 	Method    string
 	Authority string // the Host field; may be empty
-	Protocol  string // "HTTP/1.1"
-	Call      dockerapi.Call
+	// Size is what the client said that the body has in bytes; 0 if it did not say. Filters
+	// find it as content-length, until one of them changes the body; what they make
+	// of that field goes nowhere.
+	Size     int64
+	Protocol string // "HTTP/1.1"
+	Call     dockerapi.Call
 	// Plan is what is to become of the request's body. A canonical body is given
 	// to the stream in its canonical form, in one piece.
 	Plan dockerapi.BodyPlan
@@ -204,6 +209,9 @@ type heldBody struct {
 	own    bool   // the buffer's bytes are ours, and no longer the caller's
 }
 
+// contentLength is a field that frames a message, and which only filters are shown.
+const contentLength = "content-length"
+
 // Open begins a stream. fields are the request's header fields, without Host
 // and without those that frame the message; they are copied. Close must be
 // called at its end.
@@ -238,7 +246,11 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 		abi.Pair{Key: ":authority", Value: info.Authority},
 		abi.Pair{Key: ":scheme", Value: "http"},
 	)
-	s.request.fields.Reset(append(pairs, fields...))
+	pairs = append(pairs, fields...)
+	if info.Size > 0 && n > 0 {
+		pairs = append(pairs, abi.Pair{Key: contentLength, Value: strconv.FormatInt(info.Size, 10)})
+	}
+	s.request.fields.Reset(pairs)
 	s.response.fields.Reset(s.response.fields.Pairs()[:0])
 	return s
 }

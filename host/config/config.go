@@ -13,7 +13,6 @@
 package config
 
 import (
-	"encoding/json"
 	"os"
 	"regexp"
 	"time"
@@ -157,10 +156,13 @@ type Filter struct {
 	Module string
 	Code   []byte
 
-	// Config is what the filter gets as its plugin configuration: a JSON text,
-	// its keys in the order of the file, its numbers digit by digit. {} when
-	// none was written.
-	Config json.RawMessage
+	// Config is what the filter gets as its plugin configuration. {} when none was
+	// written.
+	Config Payload
+
+	// VMConfig is what the filter gets as its VM configuration, before that; nothing
+	// when none was written.
+	VMConfig Payload `json:",omitempty"`
 
 	// OnFailure says what happens to a stream whose filter traps, runs too long
 	// or cannot be reached: "deny" (default), "allow" or "reload".

@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -66,7 +65,7 @@ func (l *loader) add(c *Config, f Filter, half string) {
 		f.Isolation = IsolationShared
 	}
 	if f.Config == nil {
-		f.Config = json.RawMessage("{}")
+		f.Config = Payload("{}")
 	}
 	if f.VMID == "" {
 		f.VMID = f.Name
@@ -92,7 +91,8 @@ func (c *Config) Plugins() []Filter { return slices.Concat(c.Filters, c.Services
 // its own file in the filter directory.
 func (l *loader) filterKeys(f *Filter) fields {
 	known := fields{
-		"config":       func(v *value) { f.Config = l.json(v) },
+		"config":       func(v *value) { f.Config = l.payload(v) },
+		"vm_config":    func(v *value) { f.VMConfig = l.payload(v) },
 		"on_failure":   func(v *value) { f.OnFailure = l.word(v, "on_failure", OnFailureDeny, OnFailureAllow, OnFailureReload) },
 		"match":        func(v *value) { f.Match = l.match(v) },
 		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
@@ -209,13 +209,6 @@ func (l *loader) tenantNames() []string {
 		}
 	}
 	return names
-}
-
-func (l *loader) json(v *value) json.RawMessage {
-	if v.kind == kindNull {
-		return nil
-	}
-	return l.appendJSON(nil, v)
 }
 
 // module reads the file that a filter's module key names.

@@ -1,8 +1,11 @@
 package hostcall_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tetratelabs/wazero/api"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
@@ -193,4 +196,33 @@ func TestAnswersOfCalls(t *testing.T) {
 	d.call(abi.ImportGetStatus, at(2<<16-3), outData{})
 	d.call(abi.ImportGetStatus, out32{}, at(2<<16-3), at(outputsAt))
 	d.golden("answers")
+}
+
+// SDKs for AssemblyScript know gRPC calls without metadata.
+func TestGRPCCallsWithoutMetadata(t *testing.T) {
+	i32 := api.ValueTypeI32
+	d := newDriver(t, "driver")
+	memory := d.vm.Memory()
+	text := "authsvcDoping"
+	memory.WriteString(1024, text)
+	args := []uint64{1024, 4, 1028, 3, 1031, 2, 1033, 4, 250, 2048}
+	for name, c := range map[string]struct {
+		args []uint64
+		want string
+	}{
+		abi.ImportGRPCCall:   {args, `    gRPC call auth: svc/Do, metadata [], message "ping", timeout 250ms`},
+		abi.ImportGRPCStream: {append(slices.Clone(args[:6]), 2048), `    gRPC stream auth: svc/Do, metadata [], message "", timeout 0s`},
+	} {
+		fn, ok := hostcall.Lookup("env", name, slices.Repeat([]api.ValueType{i32}, len(c.args)), []api.ValueType{i32})
+		if !ok {
+			t.Fatalf("%s does not link", name)
+		}
+		d.transcript.Reset()
+		memory.WriteUint32Le(2048, 0)
+		fn(d.caller, module{memory: memory}, c.args)
+		id, _ := memory.ReadUint32Le(2048)
+		if got := d.transcript.String(); c.args[0] != 0 || id != 42 || got != c.want+"\n" {
+			t.Errorf("%s: status %d, id %d, %q, want %q", name, c.args[0], id, got, c.want)
+		}
+	}
 }

@@ -6,12 +6,18 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 )
 
-// gRPC calls. Guests in Rust import these whether they use them or not. Some SDKs
-// (AssemblyScript's) declare them with other parameters: they link, and answer
-// UNIMPLEMENTED.
+// gRPC calls. Guests in Rust import these whether they use them or not. SDKs for
+// AssemblyScript declare the first two without metadata, which are served so. Any
+// other parameters link too, and answer UNIMPLEMENTED.
 var grpcCalls = []function{
-	{name: abi.ImportGRPCCall, args: "bbbbbvw", body: grpcCall, charges: true, loose: true},
-	{name: abi.ImportGRPCStream, args: "bbbbw", body: grpcStream, charges: true, loose: true},
+	{
+		name: abi.ImportGRPCCall, args: "bbbbbvw", body: grpcCall, charges: true, loose: true,
+		other: &function{args: "bbbbvw", body: grpcCallWithoutMetadata, charges: true},
+	},
+	{
+		name: abi.ImportGRPCStream, args: "bbbbw", body: grpcStream, charges: true, loose: true,
+		other: &function{args: "bbbw", body: grpcStreamWithoutMetadata, charges: true},
+	},
 	{name: abi.ImportGRPCSend, args: "vbv", body: grpcSend, charges: true, loose: true},
 	{name: abi.ImportGRPCCancel, args: "v", body: grpcCancel, charges: true, loose: true},
 	{name: abi.ImportGRPCClose, args: "v", body: grpcClose, charges: true, loose: true},
@@ -22,32 +28,38 @@ var grpcCalls = []function{
 // is none. A timeout of 0 is the upstream's own. PARSE_FAILURE: an upstream that
 // is unknown or not granted. BAD_ARGUMENT: something else is not what it should
 // be, or too long. INTERNAL_FAILURE: too many calls are under way.
-func grpcCall(c call) abi.Status {
-	message, ok := c.view(8)
-	return c.grpc(message, ok, 11, func(callouts Callouts, upstream []byte, g GRPCCall) (uint32, abi.Status) {
-		g.Message = append([]byte(nil), message...)
-		g.Timeout = time.Duration(c.u32(10)) * time.Millisecond
-		return callouts.GRPCCall(upstream, g)
-	})
-}
+func grpcCall(c call) abi.Status { return c.grpc(6, 8, 10, 11) }
+
+func grpcCallWithoutMetadata(c call) abi.Status { return c.grpc(none, 6, 8, 9) }
 
 // proxy_grpc_stream(upstream, service, method, metadata, *id), with the statuses
 // of proxy_grpc_call.
-func grpcStream(c call) abi.Status {
-	return c.grpc(nil, true, 8, Callouts.GRPCStream)
-}
+func grpcStream(c call) abi.Status { return c.grpc(6, none, none, 8) }
 
-// grpc is what both have in common; message is that of a unary call.
-func (c call) grpc(message []byte, readable bool, id int, open func(Callouts, []byte, GRPCCall) (uint32, abi.Status)) abi.Status {
-	upstream, ok1 := c.view(0)
-	service, ok2 := c.view(2)
-	method, ok3 := c.view(4)
-	metadata, ok4 := c.view(6)
+func grpcStreamWithoutMetadata(c call) abi.Status { return c.grpc(none, none, none, 6) }
+
+// none is the place of an argument that there is not.
+const none = -1
+
+// grpc opens a call whose first six arguments are upstream, service and method,
+// and the others where it is told. A call without a message is a stream.
+func (c call) grpc(metadataAt, messageAt, timeoutAt, idAt int) abi.Status {
+	readable := true
+	view := func(at int) []byte {
+		if at == none {
+			return nil
+		}
+		data, ok := c.view(at)
+		readable = readable && ok
+		return data
+	}
+	upstream, service, method := view(0), view(2), view(4)
+	metadata, message := view(metadataAt), view(messageAt)
 	callouts := c.caller.Callouts()
 	switch {
 	case !c.charge(len(upstream)+len(service)+len(method), calloutUnits+int64(len(metadata)+len(message))): // they are kept
 		return abi.StatusInternalFailure
-	case !ok1 || !ok2 || !ok3 || !ok4 || !readable || !c.writable(id, 4):
+	case !readable || !c.writable(idAt, 4):
 		return abi.StatusInvalidMemoryAccess
 	}
 	limit, ok := callouts.Upstream(upstream)
@@ -70,11 +82,20 @@ func (c call) grpc(message []byte, readable bool, id int, open func(Callouts, []
 	if !c.caller.Charge(int64(len(fields)) * fieldUnits) {
 		return abi.StatusInternalFailure
 	}
-	opened, status := open(callouts, upstream, GRPCCall{Service: string(service), Method: string(method), Metadata: fields})
+	g := GRPCCall{Service: string(service), Method: string(method), Metadata: fields}
+	var id uint32
+	var status abi.Status
+	if messageAt == none {
+		id, status = callouts.GRPCStream(upstream, g)
+	} else {
+		g.Message = append([]byte(nil), message...)
+		g.Timeout = time.Duration(c.u32(timeoutAt)) * time.Millisecond
+		id, status = callouts.GRPCCall(upstream, g)
+	}
 	if status != abi.StatusOK {
 		return status
 	}
-	return c.putU32(id, opened)
+	return c.putU32(idAt, id)
 }
 
 // envoyCluster finds the cluster's name in a serialized message

@@ -33,6 +33,8 @@ type function struct {
 	// loose functions link with any parameters, and answer UNIMPLEMENTED for
 	// others than args: some SDKs declare them wrongly (AssemblyScript's gRPC).
 	loose bool
+	// other is the function for guests that declare it in another form.
+	other *function
 }
 
 var functions = func() map[string]*function {
@@ -70,6 +72,8 @@ func Lookup(module, name string, params, results []api.ValueType) (fn api.GoModu
 	switch {
 	case slices.Equal(params, f.params()):
 		return f.bind(f.body, silent), true
+	case f.other != nil && slices.Equal(params, f.other.params()):
+		return f.other.bind(f.other.body, silent), true
 	case f.loose:
 		return f.bind(unimplemented, silent), true
 	default:

@@ -184,7 +184,6 @@ func (c *callouts) forget() {
 		}
 	}
 	clear(c.pending)
-	c.lastID = 0 // the next stream is not told how many there were
 }
 
 // close ends all calls without another word to the guest.

@@ -72,12 +72,15 @@ type origin struct {
 	guest  *vm.Snapshot
 	values map[string][]byte // of the root context
 	period time.Duration     // of its ticks
+	// lastCall is the number of the last call that it made, which its guest may
+	// still wait for. The next stream is not told how many there were since.
+	lastCall uint32
 }
 
 // remember keeps the canary's state.
 func (f *freshSupply) remember(canary *Instance) {
 	if guest := canary.vm.Snapshot(); guest != nil {
-		f.origin = &origin{guest: guest, values: maps.Clone(canary.root.values), period: canary.tick.interval()}
+		f.origin = &origin{guest: guest, values: maps.Clone(canary.root.values), period: canary.tick.interval(), lastCall: canary.callouts.lastID}
 	}
 }
 
@@ -90,6 +93,7 @@ func (f *freshSupply) restore(i *Instance) bool {
 	}
 	i.tick.rest(o.period)
 	i.root.values = maps.Clone(o.values)
+	i.callouts.lastID = o.lastCall
 	i.current = &i.root
 	i.nextID = rootID
 	i.spent = false

@@ -51,6 +51,7 @@
   (data (i32.const 336) ":status")
   (data (i32.const 352) "ping")
   (data (i32.const 368) "/default")
+  (data (i32.const 384) "docker")
   ;; The fields of an HTTP call: :method GET, :path, :authority svc.
   (data (i32.const 512)
     "\03\00\00\00" "\07\00\00\00\03\00\00\00" "\05\00\00\00\08\00\00\00" "\0a\00\00\00\03\00\00\00"
@@ -120,14 +121,14 @@
   (func $caller (param $call i32) (result i32)
     (i32.add (i32.const 32768) (i32.shl (i32.and (local.get $call) (i32.const 1023)) (i32.const 2))))
 
-  (func $http (param $timeout i32)
+  (func $http (param $upstream i32) (param $length i32) (param $timeout i32)
     (call $read (i32.const 0) (i32.const 160) (i32.const 6))
     (memory.copy
       (i32.const 558)
       (select (global.get $at) (i32.const 368) (i32.eq (global.get $size) (i32.const 8)))
       (i32.const 8))
     (call $made (call $http_call
-      (i32.const 16) (i32.const 3) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+      (local.get $upstream) (local.get $length) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
       (local.get $timeout) (i32.const 612))))
 
   ;; run runs a script.
@@ -141,9 +142,10 @@
       (local.set $script (i32.add (local.get $script) (i32.const 1)))
       ;; p: the callback answers Pause, or that it is not done.
       (if (i32.eq (local.get $op) (i32.const 112)) (then (global.set $action (i32.const 1))))
-      ;; c: an HTTP call. t: one that may take 50 ms.
-      (if (i32.eq (local.get $op) (i32.const 99)) (then (call $http (i32.const 0))))
-      (if (i32.eq (local.get $op) (i32.const 116)) (then (call $http (i32.const 50))))
+      ;; c: an HTTP call. t: one that may take 50 ms. D: one of the engine.
+      (if (i32.eq (local.get $op) (i32.const 99)) (then (call $http (i32.const 16) (i32.const 3) (i32.const 0))))
+      (if (i32.eq (local.get $op) (i32.const 116)) (then (call $http (i32.const 16) (i32.const 3) (i32.const 50))))
+      (if (i32.eq (local.get $op) (i32.const 68)) (then (call $http (i32.const 384) (i32.const 6) (i32.const 0))))
       ;; g: a gRPC call with the message "ping". G: a stream of gRPC.
       (if (i32.eq (local.get $op) (i32.const 103)) (then
         (call $made (call $grpc_call

@@ -43,7 +43,7 @@ func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
 		proxywasm.LogCritical("no configuration: " + err.Error())
 		return types.OnPluginStartStatusFailed
 	}
-	p.role, p.name, _ = strings.Cut(string(config[1:len(config)-1]), ":") // a JSON text
+	p.role, p.name, _ = strings.Cut(string(config), ":")
 	if p.role == "ticker" {
 		if err := proxywasm.SetTickPeriodMilliSeconds(10); err != nil {
 			proxywasm.LogCritical("tick: " + err.Error())
