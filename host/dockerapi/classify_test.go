@@ -336,12 +336,19 @@ func FuzzClassify(f *testing.F) {
 		if !strings.HasSuffix(strings.TrimSuffix(decoded, "/"), strings.TrimSuffix(rest, "/")) {
 			t.Fatalf("the client's path is %q, the forwarded one %q", decoded, u.Path)
 		}
+		// No parameter was lost. FuzzQuery looks at what they mean.
 		want, err := url.ParseQuery(rawQuery)
 		if err != nil {
 			t.Fatalf("accepted query %q is malformed: %v", rawQuery, err)
 		}
-		if diff := cmp.Diff(want, u.Query()); diff != "" {
-			t.Fatalf("query %q changed its meaning (-want +got):\n%s", rawQuery, diff)
+		got := u.Query()
+		for name, values := range want {
+			if len(got[name]) != len(values) {
+				t.Fatalf("query %q has %d values of %q, forwarded are %d", rawQuery, len(values), name, len(got[name]))
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("query %q has other parameters than %q", u.RawQuery, rawQuery)
 		}
 	})
 }
