@@ -13,8 +13,10 @@ import (
 	"github.com/sluice-gateway/sluice/filters"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/reference"
 	"github.com/sluice-gateway/sluice/host/vm"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -34,11 +36,19 @@ func newEngine(tb testing.TB) *vm.Engine {
 	return engine
 }
 
+// ordinary is an engine in which there is whatever is asked for, and nothing with powers.
+type ordinary struct{}
+
+func (ordinary) Resolve(_ context.Context, kind reference.Kind, ref string) (*reference.Reference, error) {
+	return &reference.Reference{Kind: kind, ID: ref, Name: ref, HostConfig: []byte(`{"Privileged":false}`), Mounts: []byte(`[]`)}, nil
+}
+
 // quickstart is the chain of the named filters, or of all, with the quickstart's configuration.
 func quickstart(tb testing.TB, names ...string) *chain.Chain {
 	tb.Helper()
 	engine := newEngine(tb)
-	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 10 * time.Second}
+	references := reference.NewFunctions(ordinary{}, 0, nil)
+	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 10 * time.Second, References: references}
 	for _, f := range filters.Catalog() {
 		if len(names) > 0 && !slices.Contains(names, f.Name) || len(names) == 0 && f.Optional {
 			continue
@@ -49,6 +59,7 @@ func quickstart(tb testing.TB, names ...string) *chain.Chain {
 		}
 		p, err := plugin.New(tb.Context(), engine, plugin.Options{
 			Name: f.Name, Code: code, Config: f.Config, Instances: 1, CallTimeout: 10 * time.Second,
+			Functions: (*foreign.Registry)(nil).With(references.Own()),
 		})
 		if err != nil {
 			tb.Fatalf("%s does not start with the quickstart's configuration: %v", f.Name, err)

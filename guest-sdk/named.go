@@ -38,6 +38,9 @@ type Named struct {
 // NetworkingConfig and so on, as the gateway's own table knows them. What the body names is among them in RequestBody only. A
 // request that names more than 1024 objects is denied. Host folders are no objects, nor are the filters of lists.
 func (r *Request) Named() []Named {
+	if r.doc != nil && r.doc.Err() != nil {
+		return nil // the body can be read in two ways, and the request is denied for that
+	}
 	text, err := hostapi.Property("docker", "references")
 	if err == nil && len(text) == 0 {
 		err = hostapi.ErrNotFound

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	sluice "github.com/sluice-gateway/sluice/guest-sdk"
 	"github.com/sluice-gateway/sluice/guest-sdk/dockerjson"
 )
 
@@ -71,6 +72,14 @@ func (c *config) hostConfig(at string, h dockerjson.Value) string {
 		}
 	}
 	return ""
+}
+
+// knownHostConfig is hostConfig, and refuses fields that nobody has looked at.
+func (c *config) knownHostConfig(at string, h dockerjson.Value) string {
+	if reason := c.hostConfig(at, h); reason != "" {
+		return reason
+	}
+	return c.unknown(at, h, hostFields)
 }
 
 func (c *config) addedCapabilities(field string, names []string) string {
@@ -158,11 +167,17 @@ func (c *config) checkBinds(field string, binds []string) string {
 	return ""
 }
 
-// mayBind tells whether a path of the host is one of the allowed ones, or below it.
+// mayBind tells whether a path of the host is one of the allowed ones, or below one that was allowed with all that is below.
 func (c *config) mayBind(source string) bool {
+	if !strings.HasPrefix(source, "/") {
+		return false
+	}
 	source = path.Clean(source) // the engine cleans it too
-	for _, allowed := range c.binds {
-		if source == allowed || allowed == "/" || strings.HasPrefix(source, allowed+"/") {
+	if slices.Contains(c.binds, source) {
+		return true
+	}
+	for _, tree := range c.trees {
+		if source == tree || tree == "/" || strings.HasPrefix(source, tree+"/") {
 			return true
 		}
 	}
@@ -174,18 +189,20 @@ func (c *config) mounts(field string, mounts dockerjson.Value) string {
 		switch kind := m.Get("Type").Text(); kind {
 		case "volume", "tmpfs", "image":
 		case "bind":
-			source := m.Get("Source").Text()
-			if !strings.HasPrefix(source, "/") || !c.mayBind(source) {
+			if source := m.Get("Source").Text(); !c.mayBind(source) {
 				return field + " bind " + source + " is not allowed"
 			}
 		default:
 			return field + " of type " + kind + " is not allowed"
 		}
+		if reason := c.unknown(field+".", m, mountFields); reason != "" {
+			return reason
+		}
 		driver := m.Get("VolumeOptions").Get("DriverConfig")
 		if reason := c.volumeDriver(field+".VolumeOptions.DriverConfig.Name", driver.Get("Name").Text()); reason != "" {
 			return reason
 		}
-		if reason := driverOptions(field+".VolumeOptions.DriverConfig.Options", driver.Get("Options")); reason != "" {
+		if reason := c.driverOptions(field+".VolumeOptions.DriverConfig.Options", pairs(driver.Get("Options"))); reason != "" {
 			return reason
 		}
 	}
@@ -193,27 +210,35 @@ func (c *config) mounts(field string, mounts dockerjson.Value) string {
 }
 
 // driverOptions checks a volume's options, with which the local driver mounts whatever the host can mount: folders
-// (o=bind), disks (type=ext4, device=/dev/vda). Only tmpfs, and no options at all, reach nothing of the host.
-func driverOptions(field string, options dockerjson.Value) string {
-	if options.Len() == 0 {
-		options.Members() // refuses what is no object
+// (o=bind), disks (type=ext4, device=/dev/vda). Only tmpfs, allowed folders, and no options at all, reach nothing else of the host.
+func (c *config) driverOptions(field string, options []sluice.Pair) string {
+	if len(options) == 0 {
 		return ""
 	}
-	if options.Member("type").Text() != "tmpfs" || options.Member("device").Text() != "tmpfs" {
-		return field + " are not allowed, but for tmpfs"
-	}
-	for _, o := range options.Members() {
-		switch o.Key() {
-		case "type", "device":
+	kind, device, flags := "", "", []string(nil)
+	for _, o := range options {
+		switch o.Key {
+		case "type":
+			kind = o.Value
+		case "device":
+			device = o.Value
 		case "o":
-			for _, word := range strings.Split(o.Text(), ",") {
-				name, _, _ := strings.Cut(word, "=")
-				if !oneOf(name, "size", "uid", "gid", "mode", "nr_inodes", "noexec", "nosuid", "nodev", "ro") {
-					return field + ": o=" + word + " is not allowed"
-				}
-			}
+			flags = strings.Split(o.Value, ",")
 		default:
-			return field + ": " + o.Key() + " is not allowed"
+			return field + ": " + o.Key + " is not allowed"
+		}
+	}
+	allowed := []string{"size", "uid", "gid", "mode", "nr_inodes", "noexec", "nosuid", "nodev", "ro", "rw"}
+	switch {
+	case kind == "tmpfs" && device == "tmpfs":
+	case oneOf(kind, "", "none") && (slices.Contains(flags, "bind") || slices.Contains(flags, "rbind")) && c.mayBind(device):
+		allowed = []string{"bind", "rbind", "noexec", "nosuid", "nodev", "ro", "rw"}
+	default:
+		return field + " are not allowed, but for tmpfs and for folders of allow_binds"
+	}
+	for _, flag := range flags {
+		if name, _, _ := strings.Cut(flag, "="); !slices.Contains(allowed, name) {
+			return field + ": o=" + flag + " is not allowed"
 		}
 	}
 	return ""

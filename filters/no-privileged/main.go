@@ -15,6 +15,8 @@ import (
 // config is what the operator allows in spite of it.
 type config struct {
 	binds          []string // cleaned absolute paths
+	trees          []string // those that are allowed with what is below them
+	fields         []string // of HostConfig and the like, that this filter does not know
 	capabilities   []string // upper case, without CAP_
 	runtimes       []string
 	volumeDrivers  []string
@@ -23,6 +25,7 @@ type config struct {
 	masked         []string // what MaskedPaths hides at least, where it is set
 	readonly       []string // the same of ReadonlyPaths
 	sharing        bool     // volumes, namespaces and links of other containers
+	existing       bool     // containers that have powers already
 	remote         bool     // addresses that the engine fetches from
 	swarm          bool
 	opaque         bool // builds that nobody looks into
@@ -33,7 +36,7 @@ var withBody = []sluice.Operation{
 	"ServiceCreate", "ServiceUpdate",
 }
 
-var withQuery = []sluice.Operation{"ImageBuild", "ImageCreate", "CheckpointList", "CheckpointDelete", "Grpc"}
+var withQuery = []sluice.Operation{"ContainerRestart", "ExecStart", "ContainerAttach", "ContainerAttachWebsocket", "ContainerArchive", "PutContainerArchive", "ImageBuild", "ImageCreate", "CheckpointList", "CheckpointDelete", "Grpc"}
 
 // Disabling one may take an authorization plugin's rules away.
 var plugins = []sluice.Operation{
@@ -45,18 +48,20 @@ var swarm = []sluice.Operation{"SwarmInit", "SwarmJoin", "SwarmUpdate", "SwarmUn
 
 func init() {
 	sluice.Register(sluice.Filter[config]{
-		Name:           "no-privileged",
-		Parse:          parse,
-		Operations:     slices.Concat(withBody, withQuery, plugins, swarm, builds),
-		RequestHeaders: checkQuery,
-		RequestBody:    checkBody,
-		RequestBodyFor: slices.Concat(withBody, builds),
+		Name:             "no-privileged",
+		Parse:            parse,
+		Operations:       slices.Concat(withBody, withQuery, plugins, swarm, builds),
+		ResolvesResource: true,
+		RequestHeaders:   checkQuery,
+		RequestBody:      checkBody,
+		RequestBodyFor:   slices.Concat(withBody, builds),
 	})
 }
 
 func parse(c *sluice.Config) config {
 	cfg := config{
-		binds:          c.Strings("allow_binds"),
+		fields:         c.Strings("allow_fields"),
+		existing:       c.Bool("allow_existing", false),
 		runtimes:       append(c.Strings("allow_runtimes"), "", "runc", "io.containerd.runc.v2"),
 		volumeDrivers:  c.Strings("allow_volume_drivers"),
 		logDrivers:     c.Strings("allow_log_drivers"),
@@ -68,11 +73,15 @@ func parse(c *sluice.Config) config {
 		swarm:          c.Bool("allow_swarm", false),
 		opaque:         c.Bool("allow_opaque_builds", false),
 	}
-	for i, bind := range cfg.binds {
+	for _, bind := range c.Strings("allow_binds") {
 		if !strings.HasPrefix(bind, "/") {
 			c.Problem("allow_binds", bind+" is not an absolute path")
 		}
-		cfg.binds[i] = path.Clean(bind)
+		if tree, ok := strings.CutSuffix(bind, "/**"); ok {
+			cfg.trees = append(cfg.trees, path.Clean("/"+tree))
+		} else {
+			cfg.binds = append(cfg.binds, path.Clean(bind))
+		}
 	}
 	for _, name := range c.Strings("allow_capabilities") {
 		cfg.capabilities = append(cfg.capabilities, capability(name))
@@ -91,6 +100,9 @@ func listed(c *sluice.Config, key string, otherwise []string) []string {
 
 // checkQuery decides what needs no body.
 func checkQuery(c *config, r *sluice.Request) sluice.Verdict {
+	if v, denied := c.judgeTarget(r); denied {
+		return v
+	}
 	switch op := r.Operation(); op {
 	case "ImageBuild":
 		return checkBuild(c, r)
@@ -137,6 +149,9 @@ func checkBuild(c *config, r *sluice.Request) sluice.Verdict {
 			return sluice.Deny("build: " + name + " is not allowed")
 		}
 	}
+	if v, denied := c.judgeNamed(r, "query"); denied {
+		return v
+	}
 	return sluice.Allow()
 }
 
@@ -147,7 +162,7 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 	case "BuildkitSolve", "BuildkitFrontendSolve", "BuildkitResolve", "BuildkitContainer", "BuildkitExec":
 		reason = c.checkCall(op, r.Body(), body)
 	case "ContainerCreate":
-		reason = c.hostConfig("HostConfig.", body.Get("HostConfig"))
+		reason = c.knownHostConfig("HostConfig.", body.Get("HostConfig"))
 		if reason == "" {
 			// Engines up to 26.1 take the whole body for the HostConfig where there is none.
 			reason = c.hostConfig("", body)
@@ -175,6 +190,8 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 		// Those that are missing here attach containers to the host's own network, or are plugins.
 		if driver := body.Get("Driver").Text(); !oneOf(driver, "", "default", "bridge", "overlay", "null") && !slices.Contains(c.networkDrivers, driver) {
 			reason = "Driver " + driver + " is not allowed (allow_network_drivers)"
+		} else {
+			reason = hostInterface(body.Get("Options"))
 		}
 	case "ServiceCreate", "ServiceUpdate":
 		reason = c.service(body)
@@ -183,6 +200,9 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 	}
 	if reason != "" {
 		return sluice.Deny(reason)
+	}
+	if v, denied := c.judgeNamed(r, "body"); denied {
+		return v
 	}
 	return sluice.Allow()
 }
@@ -194,7 +214,7 @@ func (c *config) volume(body dockerjson.Value) string {
 	if body.Get("ClusterVolumeSpec").IsSet() && !c.swarm {
 		return "ClusterVolumeSpec is not allowed (allow_swarm)"
 	}
-	return driverOptions("DriverOpts", body.Get("DriverOpts"))
+	return c.driverOptions("DriverOpts", pairs(body.Get("DriverOpts")))
 }
 
 // service checks a ServiceSpec.
@@ -202,6 +222,12 @@ func (c *config) service(spec dockerjson.Value) string {
 	task := spec.Get("TaskTemplate")
 	container := task.Get("ContainerSpec")
 	const at = "TaskTemplate.ContainerSpec."
+	if reason := c.unknown("TaskTemplate.", task, taskFields); reason != "" {
+		return reason
+	}
+	if reason := c.unknown(at, container, serviceFields); reason != "" {
+		return reason
+	}
 	if reason := c.mounts(at+"Mounts", container.Get("Mounts")); reason != "" {
 		return reason
 	}

@@ -25,11 +25,11 @@ const ordinary = `{"Hostname":"","User":"","AttachStdin":false,"Tty":false,"Env"
 func allowed(name, method, path, body string) filtertest.Case {
 	r := filtertest.Post(path, body)
 	r.Method = method
-	return filtertest.Case{Name: name, Request: r}
+	return filtertest.Case{Name: name, Request: r, References: there}
 }
 
 func denied(name, path, body, reason string) filtertest.Case {
-	return filtertest.Case{Name: name, Request: filtertest.Post(path, body), Want: filtertest.Want{Denied: reason}}
+	return filtertest.Case{Name: name, Request: filtertest.Post(path, body), References: there, Want: filtertest.Want{Denied: reason}}
 }
 
 func invalid(name, path, body, reason string) filtertest.Case {
@@ -45,8 +45,8 @@ func TestFilter(t *testing.T) {
 	cases := []filtertest.Case{
 		allowed("docker run", "POST", create, ordinary),
 		allowed("docker run with a named volume", "POST", create, host(`"Binds":["data:/data:ro","/anonymous"]`)),
-		allowed("an allowed folder", "POST", create, host(`"Binds":["/srv/ci:/a","/srv/ci/job/7:/b:ro","/srv/ci/../ci/x:/c"]`)),
-		allowed("an allowed folder as a mount", "POST", create, host(`"Mounts":[{"Type":"bind","Source":"/srv/ci/x","Target":"/x"}]`)),
+		allowed("an allowed folder", "POST", create, host(`"Binds":["/srv/ci:/a","/srv/jobs/7:/b:ro","/srv/jobs/../ci:/c","/srv/jobs:/d"]`)),
+		allowed("an allowed folder as a mount", "POST", create, host(`"Mounts":[{"Type":"bind","Source":"/srv/jobs/x","Target":"/x"}]`)),
 		allowed("harmless mounts", "POST", create, host(`"Mounts":[{"Type":"volume","Source":"v","Target":"/v"},{"Type":"tmpfs","Target":"/t"}]`)),
 		allowed("hardening", "POST", create, host(`"SecurityOpt":["no-new-privileges:true"],"CapDrop":["ALL"],"ReadonlyRootfs":true`)),
 		allowed("an allowed capability in any spelling", "POST", create, host(`"CapAdd":["cap_net_admin","NET_ADMIN","net_admin"]`)),
@@ -92,6 +92,7 @@ func TestFilter(t *testing.T) {
 			Want: filtertest.Want{Denied: "/grpc is not allowed: its builds cannot be looked into in the gateway's mode opaque"},
 		},
 
+		denied("below the allowed folder, which could be a link to anywhere", create, host(`"Binds":["/srv/ci/x:/x"]`), "HostConfig.Binds /srv/ci/x"),
 		denied("a folder beside the allowed one", create, host(`"Binds":["/srv/ci-secret:/x"]`), "HostConfig.Binds /srv/ci-secret"),
 		denied("out of the allowed folder", create, host(`"Binds":["/srv/ci/../../etc:/x"]`), "HostConfig.Binds"),
 		denied("doubled slashes", create, host(`"Binds":["//srv//ci/..//../etc:/x"]`), "HostConfig.Binds"),
@@ -161,8 +162,9 @@ func TestFilter(t *testing.T) {
 		denied("another container's network", create, host(`"NetworkMode":"container:x"`), "allow_sharing"),
 		denied("the host's namespace in capitals", create, host(`"PidMode":"HOST"`), "HostConfig.PidMode HOST"),
 		filtertest.Case{
-			Name: "sharing, where it is allowed", Config: `{"allow_sharing":true,"allow_runtimes":["kata"]}`,
-			Request: filtertest.Post(create, host(`"PidMode":"container:x","NetworkMode":"container:x","VolumesFrom":["x"],"Links":["x:y"],"Runtime":"kata"`)),
+			Name: "sharing, where it is allowed", Config: `{"allow_sharing":true,"allow_runtimes":["kata"],"allow_binds":["/srv/ci"]}`,
+			Request:    filtertest.Post(create, host(`"PidMode":"container:c","NetworkMode":"container:c","VolumesFrom":["c"],"Links":["c:y"],"Runtime":"kata"`)),
+			References: there,
 		},
 		filtertest.Case{
 			Name: "drivers, where they are allowed", Config: `{"allow_volume_drivers":["sshfs"],"allow_log_drivers":["syslog"]}`,
@@ -192,7 +194,7 @@ func TestFilter(t *testing.T) {
 	)
 	filtertest.Run(t, filtertest.Suite{
 		Module: "../no-privileged.wasm",
-		Config: `{"allow_binds":["/srv/ci/"],"allow_capabilities":["CAP_NET_ADMIN"]}`,
+		Config: `{"allow_binds":["/srv/ci/","/srv/jobs/**"],"allow_capabilities":["CAP_NET_ADMIN"]}`,
 		Cases:  append(cases, buildCases()...),
 		Refused: map[string]string{
 			`{"allow_bind":[]}`:          "allow_bind: unknown key, did you mean allow_binds?",

@@ -97,6 +97,17 @@ func folds(raw []byte, name string) bool {
 	return len(raw) == 0
 }
 
+// Folds tells whether encoding/json would store a member of this name in the field called field, which is ASCII.
+func Folds(name, field string) bool {
+	for _, r := range name {
+		if field == "" || fold(r) != fold(rune(field[0])) {
+			return false
+		}
+		field = field[1:]
+	}
+	return field == ""
+}
+
 func fold(r rune) rune {
 	switch {
 	case 'A' <= r && r <= 'Z':

@@ -51,7 +51,7 @@ const MaxReferences = 1024
 func References(call *Call, body []byte) ([]Reference, error) {
 	c := collector{}
 	names := naming[call.Operation]
-	if call.ResourceID != "" && Inspectable(call.ResourceKind) {
+	if call.ResourceID != "" && Inspectable(call.ResourceKind) && !call.GRPC { // a build's secret is none of the swarm's
 		ref := call.ResourceID
 		if names.tag != "" {
 			ref = withTag(ref, queryValue(call.Query, names.tag))

@@ -63,9 +63,12 @@ const (
 	// Denied: in its canonical form the policy of testdata/bypass/policy.yaml recognises the request, and denies it.
 	// Without filters it is forwarded.
 	Denied
+	// Narrowed: the policy lets it through in another form, or takes a part out of its answer, so that the case's effect is
+	// not seen. Without filters it is forwarded.
+	Narrowed
 )
 
-// String returns refused, forwarded or denied.
+// String returns refused, forwarded, denied or narrowed.
 func (o BypassOutcome) String() string {
 	switch o {
 	case Refused:
@@ -74,6 +77,8 @@ func (o BypassOutcome) String() string {
 		return "forwarded"
 	case Denied:
 		return "denied"
+	case Narrowed:
+		return "narrowed"
 	}
 	return "invalid"
 }
@@ -188,6 +193,8 @@ func bypassOutcome(kind, argument, content string) (step BypassStep, err error) 
 		return step, nil
 	case "forwarded":
 		step.Outcome = Forwarded
+	case "narrowed":
+		step.Outcome = Narrowed
 	case "denied":
 		step.Outcome, step.Status = Denied, 403
 		if argument != "" {
