@@ -56,7 +56,7 @@ func TestPrivilegesAreDeniedWithTheirReason(t *testing.T) {
 			}
 		}
 		// Created only: the engine would make the folder on the host when it starts the container.
-		d.prepare("create", "--name", d.name, "--network", "none", "-v", "/srv/ci/none:/host", image, "true")
+		d.prepare("create", "--name", d.name, "--network", "none", "-v", "/srv/ci:/host", image, "true")
 	})
 }
 
