@@ -16,8 +16,8 @@ const usual = `{"Binds":["data:/d"],"LogConfig":{"Type":"syslog"},"NetworkMode":
 	`"Privileged":false,"SecurityOpt":null,"UTSMode":"","UsernsMode":"","Runtime":"crun","CgroupParent":"/x","Devices":[],"DeviceCgroupRules":null,"DeviceRequests":null,` +
 	`"MaskedPaths":["/proc/asound"],"ReadonlyPaths":["/proc/bus"]}`
 
-// container is one that exists. Its id is its name, so that paths stay as they are.
-func container(name, host, mounts string) filtertest.Reference {
+// existing is a container that exists. Its id is its name, so that paths stay as they are.
+func existing(name, host, mounts string) filtertest.Reference {
 	if host == "" {
 		host = usual
 	}
@@ -30,21 +30,21 @@ func volume(name string, options map[string]string) filtertest.Reference {
 
 // there is what there is in the engine.
 var there = []filtertest.Reference{
-	container("c", "", `[{"Type":"volume","Name":"data"},{"Type":"bind","Source":"/srv/ci"}]`),
-	container("privileged", `{"Privileged":true}`, ""),
-	container("capable", `{"CapAdd":["SYS_ADMIN"]}`, ""),
-	container("allowed-capability", `{"CapAdd":["NET_ADMIN"]}`, ""),
-	container("devices", `{"Devices":[{"PathOnHost":"/dev/vda"}]}`, ""),
-	container("unmasked", `{"MaskedPaths":[]}`, ""),
-	container("unconfined", `{"SecurityOpt":["seccomp=unconfined"]}`, ""),
-	container("sysctls", `{"Sysctls":{"kernel.core_pattern":"x"}}`, ""),
-	container("hostnet", `{"NetworkMode":"host"}`, ""),
-	container("hostpid", `{"PidMode":"host"}`, ""),
-	container("behind-hostpid", `{"PidMode":"container:hostpid"}`, ""),
-	container("behind-c", `{"NetworkMode":"container:c","IpcMode":"container:gone"}`, ""),
-	container("circle", `{"NetworkMode":"container:circle"}`, ""),
-	container("mounts", "", `[{"Type":"bind","Source":"/etc"}]`),
-	container("mounts-disk", "", `[{"Type":"volume","Name":"disk"}]`),
+	existing("c", "", `[{"Type":"volume","Name":"data"},{"Type":"bind","Source":"/srv/ci"}]`),
+	existing("privileged", `{"Privileged":true}`, ""),
+	existing("capable", `{"CapAdd":["SYS_ADMIN"]}`, ""),
+	existing("allowed-capability", `{"CapAdd":["NET_ADMIN"]}`, ""),
+	existing("devices", `{"Devices":[{"PathOnHost":"/dev/vda"}]}`, ""),
+	existing("unmasked", `{"MaskedPaths":[]}`, ""),
+	existing("unconfined", `{"SecurityOpt":["seccomp=unconfined"]}`, ""),
+	existing("sysctls", `{"Sysctls":{"kernel.core_pattern":"x"}}`, ""),
+	existing("hostnet", `{"NetworkMode":"host"}`, ""),
+	existing("hostpid", `{"PidMode":"host"}`, ""),
+	existing("behind-hostpid", `{"PidMode":"container:hostpid"}`, ""),
+	existing("behind-c", `{"NetworkMode":"container:c","IpcMode":"container:gone"}`, ""),
+	existing("circle", `{"NetworkMode":"container:circle"}`, ""),
+	existing("mounts", "", `[{"Type":"bind","Source":"/etc"}]`),
+	existing("mounts-disk", "", `[{"Type":"volume","Name":"disk"}]`),
 	{Kind: sluice.Exec, ID: "e-c", Container: "c"},
 	{Kind: sluice.Exec, ID: "e-privileged", Container: "privileged"},
 	volume("data", nil),

@@ -139,7 +139,8 @@ func resourceOf(s foreign.Stream) (subject, bool) {
 		return subject{}, false
 	}
 	call := s.Call()
-	return subject{Kind(call.ResourceKind), call.ResourceID}, call.ResourceID != "" && dockerapi.Inspectable(call.ResourceKind)
+	// The secret of a build, in BuildKit's calls, is none of the swarm's.
+	return subject{Kind(call.ResourceKind), call.ResourceID}, call.ResourceID != "" && !call.GRPC && dockerapi.Inspectable(call.ResourceKind)
 }
 
 // look answers from what the stream knows already, or asks.
