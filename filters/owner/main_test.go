@@ -102,7 +102,7 @@ func filters(more string) string {
 }
 
 func TestFilter(t *testing.T) {
-	cases := slices.Concat(targets(), containers(), images(), lists(), views(), others())
+	cases := slices.Concat(targets(), containers(), images(), builds(), lists(), views(), others())
 	filtertest.Run(t, filtertest.Suite{
 		Module: "../owner.wasm",
 		Config: `{"owner":"ci"}`,

@@ -39,8 +39,15 @@ var rules = map[sluice.Operation]rule{
 	"ImageTag": {}, "ImageDelete": {}, "ImageCreate": {head: labelImport},
 	"ImageCommit": {head: labelCommit}, "ImageBuild": {head: checkBuild}, "BuildCancel": {},
 	"ImageLoad":  {refused: "an archive brings any names for images, those of others too (allow_load)"},
-	"BuildPrune": {refused: "the cache of builds belongs to everybody"},
-	"Grpc":       {refused: "builds that travel inside cannot be looked into (allow_grpc)"},
+	"BuildPrune": {refused: ofBuilds},
+	"Grpc":       {refused: unlooked},
+
+	"BuildkitSolve": {body: solve}, "BuildkitFrontendSolve": {body: solveInside}, "BuildkitStatus": {}, "BuildkitSession": {}, "BuildkitInfo": {head: noDiskUsage},
+	"BuildkitTrace": {}, "BuildkitResolve": {}, "BuildkitRead": {}, "BuildkitFrontend": {}, "BuildkitContainer": {}, "BuildkitExec": {},
+	"BuildkitPrune": {refused: ofBuilds}, "BuildkitHistory": {refused: ofBuilds}, "BuildkitHistoryUpdate": {refused: ofBuilds}, "BuildkitContent": {refused: ofBuilds},
+	// What the engine asks of the client.
+	"BuildkitFiles": {}, "BuildkitExport": {}, "BuildkitUpload": {}, "BuildkitCache": {}, "BuildkitAuth": {}, "BuildkitSecret": {}, "BuildkitSSH": {},
+	"BuildkitExporters": {}, "BuildkitPolicy": {},
 
 	"NetworkList": {view: viewNetworks}, "NetworkPrune": {head: onlyOwn}, "NetworkCreate": {body: label}, "NetworkInspect": {view: viewNetwork},
 	"NetworkDelete": {}, "NetworkConnect": {body: connect}, "NetworkDisconnect": {},
@@ -62,7 +69,7 @@ var rules = map[sluice.Operation]rule{
 // withBody are the operations whose body names objects or creates one.
 var withBody = []sluice.Operation{
 	"ContainerCreate", "NetworkCreate", "NetworkConnect", "NetworkDisconnect", "VolumeCreate", "VolumeUpdate", "ServiceCreate", "ServiceUpdate",
-	"SecretCreate", "SecretUpdate", "ConfigCreate", "ConfigUpdate",
+	"SecretCreate", "SecretUpdate", "ConfigCreate", "ConfigUpdate", "BuildkitSolve", "BuildkitFrontendSolve",
 }
 
 // excepted tells whether the configuration allows an operation that is refused otherwise.
@@ -71,7 +78,7 @@ func (x *request) excepted() bool {
 	case "ImageLoad":
 		return x.load
 	case "Grpc":
-		return x.grpc
+		return x.grpc || isMediated(x.Request)
 	}
 	return false
 }

@@ -45,9 +45,10 @@ func images() []filtertest.Case {
 		becomes("a build in one's own container's network", "POST /build?networkmode=container:web", "/build?networkmode=container%3A"+id("a")+"&"+labels(`{"sluice.owner":"ci"}`)),
 		denied("an archive of images", "POST /images/load", "tar", 403, "allow_load"),
 		with(`{"owner":"ci","allow_load":true}`, allowed("an archive of images, where it is allowed", "POST /images/load", "tar")),
-		denied("builds that cannot be looked into", "POST /grpc", "", 403, "allow_grpc"),
-		with(`{"owner":"ci","allow_grpc":true}`, allowed("builds that cannot be looked into, where they are allowed", "POST /grpc", "")),
-		denied("everybody's cache", "POST /build/prune", "", 403, "belongs to everybody"),
+		opaque(denied("builds that cannot be looked into", "POST /grpc", "", 403, "allow_grpc")),
+		opaque(with(`{"owner":"ci","allow_grpc":true}`, allowed("builds that cannot be looked into, where they are allowed", "POST /grpc", ""))),
+		allowed("builds that are looked into", "POST /grpc", ""),
+		denied("everybody's cache", "POST /build/prune", "", 403, "belong to everybody"),
 
 		with(apart, denied("apart: another's image cannot be looked at", "GET /images/theirs:1/json", "", 403, `image "theirs:1" belongs to another owner`)),
 		with(apart, denied("apart: nor run", create, `{"Image":"theirs:1"}`, 403, `image "theirs:1"`)),
@@ -152,4 +153,37 @@ func others() []filtertest.Case {
 	silent := denied("an engine that does not answer", "GET /containers/web/json", "", 500, "the engine did not answer")
 	silent.EngineSilent = true
 	return append(cases, silent)
+}
+
+// opaque is a case of a gateway that does not mediate BuildKit's connections.
+func opaque(c filtertest.Case) filtertest.Case {
+	c.Request.Properties = map[string]string{"docker.buildkit": "opaque"}
+	return c
+}
+
+// builds are cases of BuildKit's calls.
+func builds() []filtertest.Case {
+	const control, bridge = "/moby.buildkit.v1.Control/", "/moby.buildkit.v1.frontend.LLBBridge/"
+	call := func(name, method, document string, want filtertest.Want) filtertest.Case {
+		return filtertest.Case{Name: name, Request: filtertest.Build(method, document), References: engine, Want: want}
+	}
+	taken := filtertest.Want{Denied: `the name "theirs:1" is taken`, Status: 409}
+	everybodys := filtertest.Want{Denied: "belong to everybody"}
+	return []filtertest.Case{
+		call("a build", control+"Solve", `{"Ref":"r","Exporters":[{"Type":"moby","Attrs":{"name":"app:1,new"}},{"Type":"local"}],"Frontend":"dockerfile.v0","FrontendAttrs":{"filename":"Dockerfile","label:sluice.owner":"ops"}}`,
+			filtertest.Want{RequestBody: `{"Ref":"r","Exporters":[{"Type":"moby","Attrs":{"name":"app:1,new"}},{"Type":"local"}],"Frontend":"dockerfile.v0","FrontendAttrs":{"filename":"Dockerfile","label:sluice.owner":"ci"}}`}),
+		call("a build without options", control+"Solve", `{"Ref":"r"}`, filtertest.Want{RequestBody: `{"Ref":"r","FrontendAttrs":{"label:sluice.owner":"ci"}}`}),
+		call("a step that the frontend is asked for", bridge+"Solve", `{"Frontend":"dockerfile.v0","FrontendOpt":{"label:a":"b"}}`,
+			filtertest.Want{RequestBody: `{"Frontend":"dockerfile.v0","FrontendOpt":{"label:a":"b","label:sluice.owner":"ci"}}`}),
+		call("a build over another's image", control+"Solve", `{"Exporters":[{"Type":"moby","Attrs":{"name":"new,theirs:1"}}]}`, taken),
+		call("a build over another's image, as older clients say it", control+"Solve", `{"ExporterDeprecated":"moby","ExporterAttrsDeprecated":{"name":"theirs:1"}}`, taken),
+		call("an exporter that nobody knows", control+"Solve", `{"Exporters":[{"Type":"teleport"}]}`, filtertest.Want{Denied: `exporters of type "teleport"`}),
+		call("exporters that the engine is to ask the client for", control+"Solve", `{"EnableSessionExporter":true}`, filtertest.Want{Denied: "EnableSessionExporter"}),
+		call("everybody's cache", control+"Prune", `{}`, everybodys),
+		call("what everybody builds", control+"DiskUsage", `{}`, everybodys),
+		call("what everybody has built", control+"ListenBuildHistory", `{}`, everybodys),
+		call("who builds", control+"ListWorkers", `{}`, filtertest.Want{}),
+		call("a build's secret, which is none of the swarm's", "/moby.buildkit.secrets.v1.Secrets/GetSecret", `{"ID":"otherkey"}`, filtertest.Want{}),
+		with(`{"owner":"ci","images":"apart"}`, call("apart: a build", control+"Solve", `{"Ref":"r"}`, filtertest.Want{Denied: "cannot be seen"})),
+	}
 }
