@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,7 +31,9 @@ type sandbox struct {
 	testing.TB
 	address string
 	client  *http.Client
+	folder  string            // of the host's, which the container strong and the volume hostdir have mounted
 	known   map[string]string // ids of the containers that are there from the beginning, and their names
+	volumes []string          // those that are there from the beginning
 	before  facts
 	now     facts // since the last request
 	swarm   bool
@@ -54,7 +57,10 @@ func startSandbox(t *testing.T) *sandbox {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
-	s := &sandbox{TB: t, address: "unix://" + socket, client: client(socket)}
+	s := &sandbox{TB: t, address: "unix://" + socket, client: client(socket), folder: filepath.Join(dir, "host")}
+	if err := os.Mkdir(s.folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	var log logBuffer
 	// It has a network namespace to itself: without a bridge it would remove docker0, which may be another engine's.
 	process := exec.Command("dockerd", "--host", s.address, "--pidfile", filepath.Join(dir, "pid"), "--data-root", filepath.Join(dir, "data"),
@@ -200,8 +206,34 @@ func (s *sandbox) removeNew() {
 	var volumes struct{ Volumes []struct{ Name string } }
 	s.do("GET", "/volumes", nil, &volumes, 200)
 	for _, v := range volumes.Volumes {
-		s.do("DELETE", "/volumes/"+v.Name+"?force=1", nil, nil, 204)
+		if !slices.Contains(s.volumes, v.Name) {
+			s.do("DELETE", "/volumes/"+v.Name+"?force=1", nil, nil, 204)
+		}
 	}
+	s.empty()
+}
+
+// empty removes what is in the folder of the host's.
+func (s *sandbox) empty() {
+	s.Helper()
+	for _, file := range s.files() {
+		if err := os.RemoveAll(filepath.Join(s.folder, file)); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// files are those in the folder of the host's.
+func (s *sandbox) files() (names []string) {
+	s.Helper()
+	entries, err := os.ReadDir(s.folder)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // clear removes all that there is but the image.
@@ -209,7 +241,7 @@ func (s *sandbox) clear() {
 	s.Helper()
 	s.do("POST", "/swarm/leave?force=1", nil, nil, 200, 503)
 	s.swarm = false
-	s.known = nil
+	s.known, s.volumes = nil, nil
 	s.removeNew()
 	var networks []struct{ Name string }
 	s.do("GET", "/networks", nil, &networks, 200)
@@ -218,11 +250,18 @@ func (s *sandbox) clear() {
 			s.do("DELETE", "/networks/"+n.Name, nil, nil, 204, 404)
 		}
 	}
-	var images []struct{ RepoTags []string }
+	var images []struct {
+		Id       string //nolint:revive // the engine's spelling
+		RepoTags []string
+	}
 	s.do("GET", "/images/json", nil, &images, 200)
 	for _, i := range images {
 		for _, tag := range i.RepoTags {
-			if tag != image && tag != "busybox:local" {
+			switch tag {
+			case image, "busybox:local":
+			case "<none>:<none>":
+				s.do("DELETE", "/images/"+i.Id, nil, nil, 200)
+			default:
 				s.do("DELETE", "/images/"+tag, nil, nil, 200)
 			}
 		}
@@ -241,13 +280,26 @@ func (s *sandbox) rebuild() {
 		}, &created, 201)
 		s.known[created.Id] = name
 	}
+	owned := func(owner string, more map[string]any) map[string]any {
+		made := map[string]any{"Labels": map[string]string{"owner": owner}}
+		maps.Copy(made, more)
+		return made
+	}
 	create("other", "you", nil)
 	create("theirs", "you", nil)
 	create("c1", "me", nil)
 	create("c2", "me", nil)
-	s.do("POST", "/containers/other/start", nil, nil, 204)
-	s.do("POST", "/containers/c1/start", nil, nil, 204)
+	create("strong", "me", map[string]any{"Binds": []string{s.folder + ":/host"}})
+	for _, name := range []string{"other", "c1", "strong"} {
+		s.do("POST", "/containers/"+name+"/start", nil, nil, 204)
+	}
 	create("mine", "me", map[string]any{"Links": []string{"other:db"}})
+	s.volumes = []string{"theirs-data", "hostdir"}
+	s.do("POST", "/volumes/create", owned("you", map[string]any{"Name": "theirs-data"}), nil, 201)
+	s.do("POST", "/volumes/create", owned("me", map[string]any{"Name": "hostdir", "DriverOpts": map[string]string{"type": "none", "o": "bind", "device": s.folder}}), nil, 201)
+	s.do("POST", "/networks/create", owned("you", map[string]any{"Name": "theirs-net"}), nil, 201)
+	s.do("POST", "/networks/create", owned("me", map[string]any{"Name": "my-net"}), nil, 201)
+	s.do("POST", "/commit?container=theirs&repo=theirs&tag=1&changes=LABEL+owner%3Dyou", nil, nil, 201)
 	s.before = s.facts()
 	s.now = s.before
 }
@@ -316,26 +368,31 @@ func (s *sandbox) facts() facts {
 	}
 	s.do("GET", "/volumes", nil, &volumes, 200)
 	for _, v := range volumes.Volumes {
+		if slices.Contains(s.volumes, v.Name) {
+			f["volume "+v.Name] = false
+			continue
+		}
 		f[fmt.Sprintf("volume %s: driver %s", v.Name, v.Driver)] = v.Driver != "local"
 		for key, value := range v.Options {
 			f[fmt.Sprintf("volume %s: %s=%s", v.Name, key, value)] = true
 		}
 		f.labels("volume "+v.Name+": label ", v.Labels)
 	}
-	var networks []struct {
-		Name, Driver string
-		Labels       map[string]string
+	s.networkFacts(f)
+	var images []struct {
+		RepoTags []string
+		Labels   map[string]string
 	}
-	s.do("GET", "/networks", nil, &networks, 200)
-	for _, n := range networks {
-		// A swarm brings two networks.
-		f[fmt.Sprintf("network %s: driver %s", n.Name, n.Driver)] = !slices.Contains([]string{"host", "null", "bridge", "overlay"}, n.Driver)
-		f.labels("network "+n.Name+": label ", n.Labels)
-	}
-	var images []struct{ RepoTags []string }
 	s.do("GET", "/images/json", nil, &images, 200)
 	for _, i := range images {
-		f[fmt.Sprintf("image %s", i.RepoTags)] = false
+		at := fmt.Sprintf("image %s", i.RepoTags)
+		f[at] = false
+		if !slices.Contains(i.RepoTags, "theirs:1") {
+			f.labels(at+": label ", i.Labels)
+		}
+	}
+	for _, file := range s.files() {
+		f["file of the host's: "+file] = true
 	}
 	var plugins []struct{ Name string }
 	s.do("GET", "/plugins", nil, &plugins, 200)
@@ -344,6 +401,32 @@ func (s *sandbox) facts() facts {
 	}
 	s.swarmFacts(f)
 	return f
+}
+
+func (s *sandbox) networkFacts(f facts) {
+	s.Helper()
+	var networks []struct {
+		Id, Name, Driver string //nolint:revive // the engine's spelling
+		Labels           map[string]string
+	}
+	s.do("GET", "/networks", nil, &networks, 200)
+	for _, n := range networks {
+		// A swarm brings two networks.
+		f[fmt.Sprintf("network %s: driver %s", n.Name, n.Driver)] = !slices.Contains([]string{"host", "null", "bridge", "overlay"}, n.Driver)
+		theirs := n.Name == "theirs-net"
+		if !theirs {
+			f.labels("network "+n.Name+": label ", n.Labels)
+		}
+		var members struct{ Containers map[string]any }
+		s.do("GET", "/networks/"+n.Id, nil, &members, 200)
+		for id := range members.Containers {
+			name := s.known[id]
+			if name == "" {
+				name = "new"
+			}
+			f["network "+n.Name+": joined by "+name] = theirs
+		}
+	}
 }
 
 // labels are facts about what a case has created: it may have no other owner.
@@ -402,7 +485,7 @@ func (s *sandbox) swarmFacts(f facts) {
 var harmless = map[string][]string{
 	"Privileged": {"false"}, "CapAdd": {"null", "[]"}, "Devices": {"null", "[]"}, "DeviceRequests": {"null", "[]"}, "DeviceCgroupRules": {"null", "[]"},
 	"Binds": {"null", "[]"}, "Mounts": {"null", "[]"}, "VolumesFrom": {"null", "[]"}, "VolumeDriver": {`""`}, "SecurityOpt": {"null", "[]"}, "Sysctls": {"null", "{}"},
-	"NetworkMode": {`""`, `"default"`, `"none"`, `"bridge"`}, "PidMode": {`""`, `"private"`}, "IpcMode": {`""`, `"private"`, `"shareable"`}, "UTSMode": {`""`},
+	"NetworkMode": {`""`, `"default"`, `"none"`, `"bridge"`, `"my-net"`}, "PidMode": {`""`, `"private"`}, "IpcMode": {`""`, `"private"`, `"shareable"`}, "UTSMode": {`""`},
 	"UsernsMode": {`""`}, "CgroupnsMode": {`""`, `"private"`}, "Cgroup": {`""`}, "CgroupParent": {`""`}, "Runtime": {`"runc"`, `"io.containerd.runc.v2"`},
 	"Links": {"null", "[]", `["/other:/mine/db"]`}, "LogConfig": {`{"Type":"json-file","Config":{}}`, `{"Type":"json-file","Config":null}`},
 }
@@ -442,12 +525,12 @@ func (s *sandbox) containerFacts(f facts, id string) {
 	for field, values := range harmless {
 		value, ok := c.HostConfig[field]
 		if ok && !slices.Contains(values, string(value)) {
-			f[at+field+" "+string(value)] = true
+			f[at+field+" "+string(value)] = name != "strong"
 		}
 	}
 	for _, field := range []string{"MaskedPaths", "ReadonlyPaths"} {
 		if value := string(c.HostConfig[field]); value == "[]" || value == "null" {
-			f[at+field+" "+value] = true
+			f[at+field+" "+value] = name != "strong"
 		}
 	}
 	for _, id := range c.ExecIDs {
@@ -457,7 +540,7 @@ func (s *sandbox) containerFacts(f facts, id string) {
 		if exec.ProcessConfig.Privileged {
 			fact = "exec in " + name + ": privileged"
 		}
-		f[fact] = exec.ProcessConfig.Privileged || name == "other"
+		f[fact] = exec.ProcessConfig.Privileged || name == "other" || name == "strong"
 	}
 }
 

@@ -211,6 +211,11 @@ func bypassOutcome(kind, argument, content string) (step BypassStep, err error) 
 		return step, fmt.Errorf("%s as what? %q is no method and target", kind, line)
 	}
 	step.Body = []byte(body)
+	if strings.HasPrefix(body, `"`) { // bytes, as in a raw request
+		if step.Body, err = rawRequest(body); err != nil {
+			return step, err
+		}
+	}
 	return step, nil
 }
 
