@@ -95,7 +95,6 @@ sock.sendall(b"hello\n")
 print(exactly(sock.recv, 8 + 6))
 if isinstance(sock, ssl.SSLSocket):
     hang_up(sock)  # Python cannot close one direction of TLS
-    a.kill()
 else:
     sock.shutdown(socket.SHUT_WR)
     assert frames(sock.recv) == {1: b"", 2: b"done\n"}
