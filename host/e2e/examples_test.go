@@ -16,23 +16,23 @@ import (
 	"time"
 )
 
-// A tool is a program that speaks with the engine through a configuration of examples/, on each kind of listener.
+// A tool is a program that speaks with the engine through a configuration of testdata/examples/, on each kind of listener.
 type tool struct {
 	*docker
 	http   *http.Client
 	direct *docker // the same names on the engine's own socket
 }
 
-// tools plays a story through examples/NAME.yaml as it stands, but for its addresses.
+// tools plays a story through testdata/examples/NAME.yaml as it stands, but for its addresses.
 func tools(t *testing.T, name string, story func(c *tool)) {
 	t.Helper()
 	t.Parallel()
-	text := string(readFile(t, filepath.Join(root(t), "examples", name+".yaml")))
+	text := string(readFile(t, filepath.Join(root(t), "testdata", "examples", name+".yaml")))
 	_, filters, found := strings.Cut(text, "\nfilters:")
 	if !found {
-		t.Fatalf("examples/%s.yaml has no filters", name)
+		t.Fatalf("testdata/examples/%s.yaml has no filters", name)
 	}
-	filters = strings.ReplaceAll(filters, "../filters/", filepath.Join(root(t), "filters")+"/")
+	filters = strings.ReplaceAll(filters, "../../filters/", filepath.Join(root(t), "filters")+"/")
 	g := prepareGateway(t, engine(t), filters)
 	g.listeners = certificates(t).listener()
 	g.configure(t, engine(t), filters)
@@ -105,7 +105,7 @@ func (c *tool) denied(method, target string, body any) {
 type object = map[string]any
 
 func TestExamplesAreValid(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root(t), "examples", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(root(t), "testdata", "examples", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
