@@ -109,6 +109,11 @@ func (x *exchange) denialForm(status int) denialForm {
 	if x.request.Upgrade == "" || x.request.Minor == 0 || x.info.Call.Transport != dockerapi.Hijack {
 		return plainDenial // such a client reads the answer like any other
 	}
+	if status == 404 {
+		// As the engine says it of what does not exist, so that nobody can tell
+		// from the form that it does.
+		return plainDenial
+	}
 	switch x.info.Call.Operation {
 	case dockerapi.Grpc, dockerapi.Session:
 		// Nobody calls on a session: the build that it is for has to be refused too
@@ -127,11 +132,6 @@ func (x *exchange) denialForm(status int) denialForm {
 		}
 		return frameDenial
 	case dockerapi.ContainerAttach:
-		if status == 404 {
-			// As the engine says it of what does not exist, so that nobody can tell
-			// from the form that it does.
-			return plainDenial
-		}
 		terminal, err := x.hasTerminal(&x.info.Call)
 		switch {
 		case err != nil:

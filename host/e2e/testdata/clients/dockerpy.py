@@ -5,6 +5,7 @@
 The end-to-end tests run it on the engine's socket and through the gateway, found by DOCKER_HOST and its like, and compare.
 """
 import io
+import re
 import socket
 import ssl
 import struct
@@ -150,6 +151,6 @@ for call in (lambda: client.containers.get(name + "-missing"), lambda: client.im
     try:
         call()
     except docker.errors.APIError as e:
-        print(e.response.status_code, e.explanation)
+        print(e.response.status_code, re.search(r"[Nn]o such \w+", e.explanation)[0])  # a filter says it with its name
 
 c.remove(force=True)
