@@ -152,7 +152,14 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 			if reason == "" {
 				reason = "no reason given"
 			}
-			l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
+			if l.Status == 404 {
+				// As the engine says it: whoever is told that something does not exist
+				// is not to learn from the words that it does. The log names the filter.
+				l.Fields = append(l.Fields, abi.Pair{Key: "Content-Type", Value: "application/json"})
+				l.Body = dockerapi.ErrorBody(reason)
+			} else {
+				l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
+			}
 		}
 	}
 	s.answer(l)
