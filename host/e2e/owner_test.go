@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -47,6 +48,17 @@ func tenants(t *testing.T) (s *sandbox, alice, bob *tenant) {
 	g := serving(t, s.address, ownerPolicy)
 	by := func(name string) *tenant {
 		socket := filepath.Join(filepath.Dir(g.socket), name)
+		// The listeners open one after the other, and serving waits for the first.
+		for limit := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			conn, err := net.Dial("unix", socket)
+			if err == nil {
+				_ = conn.Close()
+				break
+			}
+			if time.Now().After(limit) {
+				t.Fatal(err)
+			}
+		}
 		return &tenant{t, "unix://" + socket, client(socket)}
 	}
 	return s, by("alice"), by("bob")
