@@ -32,6 +32,7 @@ type FakeDocker struct {
 
 	mu       sync.Mutex // guards what follows
 	routes   []fakeRoute
+	rest     Behaviour
 	requests []Request
 	arrived  chan struct{} // closed and replaced whenever a request is recorded
 	conns    map[net.Conn]bool
@@ -95,7 +96,7 @@ func StartFakeDocker(t testing.TB) *FakeDocker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &FakeDocker{t: t, socket: filepath.Join(dir, "docker.sock"), stopped: make(chan struct{}), arrived: make(chan struct{}), conns: make(map[net.Conn]bool)}
+	d := &FakeDocker{t: t, socket: filepath.Join(dir, "docker.sock"), rest: JSON(404, `{"message":"page not found"}`), stopped: make(chan struct{}), arrived: make(chan struct{}), conns: make(map[net.Conn]bool)}
 	d.listener, err = net.Listen("unix", d.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +130,13 @@ func (d *FakeDocker) Handle(pattern string, b Behaviour) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.routes = append(d.routes, fakeRoute{method, glob, b})
+}
+
+// HandleRest gives a behaviour to all that Handle has given none.
+func (d *FakeDocker) HandleRest(b Behaviour) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rest = b
 }
 
 // Requests returns the requests that have come so far.
@@ -267,7 +275,7 @@ func (d *FakeDocker) behaviour(x *Exchange, urlPath string) Behaviour {
 			return route.behaviour
 		}
 	}
-	return JSON(404, `{"message":"page not found"}`)
+	return d.rest
 }
 
 // readHead reads up to and including the empty line.

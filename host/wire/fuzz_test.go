@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hosttest"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
@@ -37,6 +38,9 @@ func FuzzReadRequest(f *testing.F) {
 		"GET //a/../b;c HTTP/1.1\r\nHost: x\r\nPragma: no-cache\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
+	}
+	for _, c := range hosttest.SmugglingCases(f) {
+		f.Add(c.Raw)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		c := wire.NewConn(&script{pieces: [][]byte{slices.Clone(input)}}, wire.Options{})
