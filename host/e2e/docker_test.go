@@ -285,7 +285,12 @@ type terminal struct {
 // terminal starts docker in a terminal of 24 lines and 80 columns.
 func (d *docker) terminal(args ...string) *terminal {
 	d.Helper()
-	x := &terminal{d: d, args: args, command: d.command(args...), done: make(chan struct{})}
+	return d.terminalOf(d.command(args...), args...)
+}
+
+func (d *docker) terminalOf(command *exec.Cmd, args ...string) *terminal {
+	d.Helper()
+	x := &terminal{d: d, args: args, command: command, done: make(chan struct{})}
 	x.command.Env = append(x.command.Env, "TERM=xterm")
 	file, err := pty.StartWithSize(x.command, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {

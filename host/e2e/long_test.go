@@ -7,9 +7,11 @@ package e2e_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -22,6 +24,16 @@ func (d *docker) patient(args ...string) *exec.Cmd {
 	command := exec.CommandContext(d.Context(), limited.Path, args...)
 	command.Env, command.Dir, command.WaitDelay = limited.Env, limited.Dir, limited.WaitDelay
 	return command
+}
+
+// patientDial is dial without the time limit of the other tests.
+func (d *docker) patientDial() *wire {
+	d.Helper()
+	w := dial(d, d.address)
+	if err := w.conn.SetDeadline(time.Time{}); err != nil {
+		d.Fatal(err)
+	}
+	return w
 }
 
 // Proxies with idle time-outs cut a terminal that nobody types into, and a log that says nothing.
@@ -43,6 +55,21 @@ func TestFifteenSilentMinutes(t *testing.T) {
 				attached := begin("attach", "--no-stdin", d.name)
 				awaitEvent(d, "attach")
 				events := begin("events", "--filter", "container="+d.name, "--format", "{{.Action}}")
+				waiting := begin("wait", d.name)
+				console := d.terminalOf(d.patient("exec", "-it", d.name, "sh", "-c", "echo ready; read line; echo got $line"), "exec -it")
+				console.out.await(t, "ready")
+				old := d.patientDial()
+				old.send(fmt.Sprintf("POST /v1.41/exec/%s/start HTTP/1.1\nHost: docker\nContent-Type: application/json\nContent-Length: %d\n\n",
+					execOf(d, d.name, "cat"), len(startBody)), startBody)
+				if status, _ := old.head(); status != "HTTP/1.1 200 OK" {
+					t.Fatal(status)
+				}
+				socket := d.patientDial()
+				socket.send("GET /v1.41/containers/"+d.name+"/attach/ws?stream=1&stdout=1 HTTP/1.1\nHost: docker\nConnection: Upgrade\nUpgrade: websocket\n"+
+					"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\n\n", "")
+				if status, _ := socket.head(); !strings.HasPrefix(status, "HTTP/1.1 101 ") {
+					t.Fatal(status)
+				}
 
 				time.Sleep(15 * time.Minute)
 
@@ -50,10 +77,21 @@ func TestFifteenSilentMinutes(t *testing.T) {
 					t.Fatal(err)
 				}
 				shell.out.await(t, "got still here")
+				console.typed("still here\r")
+				console.out.await(t, "got still here")
+				for _, w := range []*wire{old, socket} {
+					if err := w.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				old.send("", "still here\n")
+				old.exactly(frame(1, "still here\n"))
 				d.release()
 				logs.out.await(t, "two")
 				attached.out.await(t, "two")
+				socket.exactly("\x82\x04two\n")
 				events.out.await(t, "die")
+				waiting.out.await(t, "0\n")
 			})
 		}
 	}
