@@ -66,7 +66,7 @@ func (g *Gateway) snapshot() metrics.Snapshot {
 	}
 	for _, space := range g.store.Stats() {
 		s.Spaces = append(s.Spaces, metrics.SpaceSnapshot{
-			VMID: space.VMID, Keys: space.Keys, Bytes: space.Bytes, Items: space.Items, Queued: space.Queued, Refused: space.Refused,
+			Tenant: space.Tenant, VMID: space.VMID, Keys: space.Keys, Bytes: space.Bytes, Items: space.Items, Queued: space.Queued, Refused: space.Refused,
 		})
 	}
 	return s
@@ -87,6 +87,7 @@ func (g *Gateway) filters() admin.Filters {
 			ABI:         p.ABI().String(),
 			Stages:      p.Stages().Names(),
 			OnFailure:   f.OnFailure,
+			Tenant:      f.Tenant,
 			VMID:        f.VMID,
 			Instances:   p.Instances(),
 			Traps:       p.Traps(),

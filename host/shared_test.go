@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -97,6 +98,34 @@ func TestFiltersShareByVMID(t *testing.T) {
 		"one that of other": {"", ", vm_id: first", []int{1, 3}},
 	} {
 		g := hosttest.StartGateway(t, engine.Address(), "filters:\n"+sdkFilter(t, "first", "counter", test.first)+sdkFilter(t, "second", "counter", test.second))
+		for _, want := range test.want {
+			if got := request(t, g, "", "").Header.Get("X-Count"); got != strconv.Itoa(want) {
+				t.Errorf("%s: counted %s, want %d", name, got, want)
+			}
+		}
+	}
+}
+
+func TestTenantsShareNothing(t *testing.T) {
+	engine := infoEngine(t)
+	me := os.Getuid()
+	for name, test := range map[string]struct {
+		first, second string
+		want          []int
+	}{
+		"one tenant":             {"ci", "ci", []int{1, 3}},
+		"a tenant and the other": {"ci", "dev", []int{1, 2}},
+		"a tenant and nobody":    {"ci", "", []int{1, 2}},
+	} {
+		owned := func(tenant string) string {
+			if tenant == "" {
+				return ", vm_id: quota"
+			}
+			return ", vm_id: quota, tenant: " + tenant
+		}
+		g := hosttest.StartGateway(t, engine.Address(), fmt.Sprintf("tenants: [{name: ci, match: {uids: [%d]}}, {name: dev, match: {uids: [%d]}}]\nfilters:\n", me, me+1)+
+			sdkFilter(t, "first", "counter", owned(test.first))+sdkFilter(t, "second", "counter", owned(test.second)))
+		// A filter of another tenant is not asked.
 		for _, want := range test.want {
 			if got := request(t, g, "", "").Header.Get("X-Count"); got != strconv.Itoa(want) {
 				t.Errorf("%s: counted %s, want %d", name, got, want)
@@ -251,7 +280,7 @@ func TestSharingUnderHammering(t *testing.T) {
 		}
 	}
 	series(t, g, fmt.Sprintf(`custom_header_value_counts_value_none_reporter_wasmgosdk{filter="meter"} %d`, 2*(2+clients*rounds)),
-		`under_way{filter="meter"} 0`, `sluice_shared_queue_items{vm_id="receiver"} 0`, `sluice_streams 0`, `sluice_retiring_generations 0`)
+		`under_way{filter="meter"} 0`, `sluice_shared_queue_items{tenant="",vm_id="receiver"} 0`, `sluice_streams 0`, `sluice_retiring_generations 0`)
 	client.CloseIdleConnections()
 	if err := g.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

@@ -41,8 +41,9 @@ type Filters struct {
 // secrets in it.
 type Filter struct {
 	Name        string   `json:"name"`
-	Kind        string   `json:"kind"`   // filter or service
-	Digest      string   `json:"digest"` // sha256 of the module
+	Kind        string   `json:"kind"`             // filter or service
+	Tenant      string   `json:"tenant,omitempty"` // whose it is; none is the operator's own
+	Digest      string   `json:"digest"`           // sha256 of the module
 	Signed      string   `json:"signed,omitempty"`
 	ABI         string   `json:"abi"`
 	Stages      []string `json:"stages"`

@@ -151,6 +151,11 @@ type Filter struct {
 	// Kind is KindFilter, or KindService for those of Config.Services.
 	Kind string
 
+	// Tenant is whose filter it is, a name of Config.Tenants; "" for the operator's
+	// own. A tenant's filter is called for its tenant's requests only, and shares
+	// data and queues with no other tenant's.
+	Tenant string `json:",omitempty"`
+
 	// Module is the absolute path of the Wasm file, Code its content when the
 	// configuration was loaded. Filters of one file share their Code.
 	Module string
@@ -208,6 +213,7 @@ type Filter struct {
 
 	origin origin
 	kind   kindKeys
+	owned  *value // the key tenant
 }
 
 // Match says which requests a filter is for. An empty kind matches everything;

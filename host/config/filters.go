@@ -76,7 +76,8 @@ func (l *loader) add(c *Config, f Filter, half string) {
 			break
 		}
 	}
-	l.checkOrigin(&f)
+	l.checkTenant(c, &f)
+	l.checkOrigin(c, &f)
 	if l.isService(&f, half) {
 		c.Services = append(c.Services, f)
 		return
@@ -100,6 +101,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },
+		"tenant":       func(v *value) { l.filterTenant(v, f) },
 		"callouts":     func(v *value) { f.Callouts = l.callouts(v) },
 		"stages": func(v *value) {
 			names := StageNames()

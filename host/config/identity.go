@@ -1,6 +1,10 @@
 package config
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+
+	"github.com/sluice-gateway/sluice/host/trust"
+)
 
 // Tenant is one of those that the gateway serves. A request belongs to the first
 // tenant of the list that one of its rules fits.
@@ -11,6 +15,12 @@ type Tenant struct {
 
 	// Rules say who is this tenant: any one of them suffices.
 	Rules []TenantRule
+
+	// Keys are the public keys of which one must have signed each of the tenant's
+	// filters, and no other counts. Empty: those of verify do, as for all filters.
+	Keys []string `json:",omitempty"`
+
+	keys []trust.Key // the same
 
 	// Pos is where the tenant is written.
 	Pos Position

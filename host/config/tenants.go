@@ -22,8 +22,9 @@ func (l *loader) tenants(c *Config) {
 	for _, item := range l.tenantList.items {
 		t := Tenant{Pos: item.pos}
 		if !l.object(item, "a tenant", fields{
-			"name":  func(v *value) { t.Name = l.name(v, "a tenant's") },
-			"match": func(v *value) { t.Rules = l.tenantRules(c, v) },
+			"name":   func(v *value) { t.Name = l.name(v, "a tenant's") },
+			"match":  func(v *value) { t.Rules = l.tenantRules(c, v) },
+			"verify": func(v *value) { l.tenantVerify(v, &t) },
 		}) {
 			continue
 		}

@@ -72,6 +72,25 @@ func (l *loader) verifySection() {
 	}
 }
 
+// tenantVerify reads whose signatures count for a tenant's filters.
+func (l *loader) tenantVerify(v *value, t *Tenant) {
+	l.object(v, "verify", fields{
+		"keys": func(v *value) {
+			l.words(v, "verify.keys", func(v *value, text string) {
+				k, err := trust.ParseKey(text)
+				if err != nil {
+					l.failf(v, "verify.keys: %s", err)
+					return
+				}
+				t.Keys, t.keys = append(t.Keys, text), append(t.keys, k)
+			})
+		},
+	})
+	if v.kind == kindMap && v.get("keys") == nil {
+		l.fail(v.pos, "verify has no keys", "write the public keys that may sign the tenant's filters, or remove verify: then those at the top of the configuration count")
+	}
+}
+
 // originKeys are the keys of a filter about its module's origin.
 func (l *loader) originKeys(f *Filter, known fields) {
 	known["sha256"] = func(v *value) {
@@ -112,7 +131,7 @@ func (l *loader) version(v *value, path string) trust.Version {
 }
 
 // checkOrigin finds out whether a filter's module is the one that is meant.
-func (l *loader) checkOrigin(f *Filter) {
+func (l *loader) checkOrigin(c *Config, f *Filter) {
 	o := &f.origin
 	if f.Module == "" || l.modules[f.Module] == nil || l.modules[f.Module].err != nil {
 		return // reported already
@@ -127,14 +146,20 @@ func (l *loader) checkOrigin(f *Filter) {
 	if o.path == "" {
 		o.path = f.Module + ".minisig"
 	}
-	if len(l.verify.keys) == 0 {
+	keys, owner := l.verify.keys, tenantOf(c, f)
+	if owner != nil && len(owner.keys) > 0 {
+		keys = owner.keys
+	} else {
+		owner = nil
+	}
+	if len(keys) == 0 {
 		if at := firstOf(o.signature, o.versioned); at != nil {
 			l.fail(at.pos, "a signature cannot be checked without keys", "write verify: {keys: [RW…]}, at the top of the configuration")
 		}
 		return
 	}
 	l.watched(o.path)
-	wanted := l.verify.required || o.signature != nil || o.versioned != nil
+	wanted := l.verify.required || owner != nil || o.signature != nil || o.versioned != nil
 	signature, err := readRegular(o.path, trust.MaxSignature)
 	switch {
 	case os.IsNotExist(err) && !wanted:
@@ -144,14 +169,21 @@ func (l *loader) checkOrigin(f *Filter) {
 			"sign the module by `sluice sign`, and put the .minisig file beside it")
 		return
 	}
-	l.checkSignature(f, signature)
+	l.checkSignature(f, signature, keys, owner)
 }
 
-func (l *loader) checkSignature(f *Filter, signature []byte) {
+// checkSignature finds out whether one of the keys has signed the module. owner is
+// the tenant whose keys these are, or nil.
+func (l *loader) checkSignature(f *Filter, signature []byte, keys []trust.Key, owner *Tenant) {
 	o := &f.origin
-	said, err := trust.Verify(l.verify.keys, f.Code, signature)
+	said, err := trust.Verify(keys, f.Code, signature)
 	if err != nil {
-		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: %s: %s", f.Name, o.path, err), "")
+		whose, hint := "", ""
+		if owner != nil {
+			whose = fmt.Sprintf(" for tenant %q", owner.Name)
+			hint = fmt.Sprintf("of a filter of tenant %q the keys in its verify.keys count and no others", owner.Name)
+		}
+		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted%s: %s: %s", f.Name, whose, o.path, err), hint)
 		return
 	}
 	if said.Name != o.name {

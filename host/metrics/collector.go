@@ -38,11 +38,11 @@ var (
 	descDropped       = desc("filter_log_lines_dropped_total", "Log lines of a filter that were not written because there were too many.", "filter")
 	descLost          = desc("filter_metrics_refused_total", "Definitions of metrics for which there was no room.", "filter")
 
-	descKeys       = desc("shared_data_keys", "Keys that the filters of a vm_id share.", "vm_id")
-	descDataBytes  = desc("shared_data_bytes", "Bytes of these keys and their values.", "vm_id")
-	descItems      = desc("shared_queue_items", "Items in the queues of a vm_id.", "vm_id")
-	descItemBytes  = desc("shared_queue_bytes", "Bytes of these items.", "vm_id")
-	descStoreFails = desc("shared_refused_total", "Changes of shared data and queues that were refused: over a limit, or not to be kept.", "vm_id")
+	descKeys       = desc("shared_data_keys", "Keys that the filters of a vm_id share.", "tenant", "vm_id")
+	descDataBytes  = desc("shared_data_bytes", "Bytes of these keys and their values.", "tenant", "vm_id")
+	descItems      = desc("shared_queue_items", "Items in the queues of a vm_id.", "tenant", "vm_id")
+	descItemBytes  = desc("shared_queue_bytes", "Bytes of these items.", "tenant", "vm_id")
+	descStoreFails = desc("shared_refused_total", "Changes of shared data and queues that were refused: over a limit, or not to be kept.", "tenant", "vm_id")
 )
 
 // Gatherer returns what can be asked for all series: those of the gateway, those
@@ -121,11 +121,11 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descQuarantined, quarantined, f.Name)
 	}
 	for _, space := range s.Spaces {
-		gauge(descKeys, float64(space.Keys), space.VMID)
-		gauge(descDataBytes, float64(space.Bytes), space.VMID)
-		gauge(descItems, float64(space.Items), space.VMID)
-		gauge(descItemBytes, float64(space.Queued), space.VMID)
-		count(descStoreFails, space.Refused, space.VMID)
+		gauge(descKeys, float64(space.Keys), space.Tenant, space.VMID)
+		gauge(descDataBytes, float64(space.Bytes), space.Tenant, space.VMID)
+		gauge(descItems, float64(space.Items), space.Tenant, space.VMID)
+		gauge(descItemBytes, float64(space.Queued), space.Tenant, space.VMID)
+		count(descStoreFails, space.Refused, space.Tenant, space.VMID)
 	}
 }
 

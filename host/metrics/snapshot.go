@@ -20,6 +20,7 @@ type FilterSnapshot struct {
 
 // SpaceSnapshot is what the filters of one vm_id share.
 type SpaceSnapshot struct {
+	Tenant  string // "" for the operator's own filters
 	VMID    string
 	Keys    int
 	Bytes   int64

@@ -57,6 +57,8 @@ type Options struct {
 	Stages Stages
 	// Functions are the foreign functions that the guest can call. Nil is none.
 	Functions *foreign.Registry
+	// Tenant is whose filter it is, for the log; "" for the operator's own.
+	Tenant string
 	// VMID says with whom the filter shares; it is the property plugin_vm_id. ""
 	// means the name.
 	VMID string
@@ -163,9 +165,13 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	if err != nil {
 		return nil, err
 	}
+	log := options.Logger.With(slog.String("filter", options.Name))
+	if options.Tenant != "" {
+		log = log.With(slog.String("tenant", options.Tenant))
+	}
 	p := &Plugin{
 		options: options,
-		log:     options.Logger.With(slog.String("filter", options.Name)),
+		log:     log,
 		module:  module,
 		shards:  make([]shard, options.Instances),
 		changed: make(chan struct{}),
