@@ -67,7 +67,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	shared = shared.with(references.Own())
-	shared.callouts = g.callouts
+	shared.callouts, shared.tenants = g.callouts, newTenants(cfg)
 	if err := g.startPlugins(ctx, shared); err != nil {
 		g.close(ctx)
 		return nil, err
@@ -125,20 +125,34 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Allowance:   allowance(f.CPU),
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
-		MaxInstances: limits.Instances,
-		CallTimeout:  limits.Callback,
-		Stages:       stages,
-		Functions:    shared.functions,
-		Tenant:       f.Tenant,
-		VMID:         f.VMID,
-		Space:        shared.store.Space(store.Namespace{Tenant: f.Tenant, VMID: f.VMID}),
-		Upstreams:    granted(f, shared.callouts),
-		Callouts:     limits.Callouts,
-		Metrics:      shared.metrics,
-		Logger:       shared.log,
+		MaxInstances:  limits.Instances,
+		Tenant:        shared.tenants[f.Tenant],
+		CallTimeout:   limits.Callback,
+		StreamTimeout: limits.Stream,
+		Stages:        stages,
+		Functions:     shared.functions,
+		VMID:          f.VMID,
+		Space:         shared.store.Space(store.Namespace{Tenant: f.Tenant, VMID: f.VMID}),
+		Upstreams:     granted(f, shared.callouts),
+		Callouts:      limits.Callouts,
+		Metrics:       shared.metrics,
+		Logger:        shared.log,
 
 		StreamCallouts: limits.StreamCallouts,
 	})
+}
+
+// newTenants makes what the filters of each tenant have together. It is a
+// generation's own: what is left of an old one's keeps nobody from loading a new one.
+func newTenants(cfg *config.Config) map[string]*plugin.Tenant {
+	tenants := make(map[string]*plugin.Tenant)
+	for _, f := range cfg.Plugins() {
+		if f.Tenant != "" && tenants[f.Tenant] == nil {
+			limits := cfg.LimitsOf(f.Tenant)
+			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{Name: f.Tenant, CPU: limits.CPU})
+		}
+	}
+	return tenants
 }
 
 func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {

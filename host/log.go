@@ -47,6 +47,9 @@ func (x *exchange) log(outcome chain.Outcome) {
 	if outcome.Reason != "" {
 		attrs = append(attrs, slog.String("reason", outcome.Reason))
 	}
+	if outcome.Fuel != "" {
+		attrs = append(attrs, slog.String("fuel", outcome.Fuel))
+	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("error", x.problem))
 	}

@@ -62,7 +62,7 @@ func (g *Gateway) snapshot() metrics.Snapshot {
 	stats := g.Stats()
 	s := metrics.Snapshot{Generation: stats.Generation, Retiring: stats.Retiring, Connections: stats.Connections, Streams: stats.Streams}
 	for _, p := range g.current.Load().plugins {
-		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Instances: p.Instances(), Quarantined: p.Quarantined()})
+		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Tenant: p.Tenant(), Instances: p.Instances(), Quarantined: p.Quarantined()})
 	}
 	for _, space := range g.store.Stats() {
 		s.Spaces = append(s.Spaces, metrics.SpaceSnapshot{
@@ -79,15 +79,18 @@ func (g *Gateway) filters() admin.Filters {
 	all := current.config.Plugins()
 	for i, p := range current.plugins {
 		f := &all[i]
+		total, most := p.Fuel()
 		shown.Filters[i] = admin.Filter{
 			Name:        p.Name(),
+			Tenant:      p.Tenant(),
+			Fuel:        total.Seconds(),
+			FuelMost:    most.Seconds(),
 			Kind:        f.Kind,
 			Digest:      p.Module().Digest(),
 			Signed:      signedAs(f),
 			ABI:         p.ABI().String(),
 			Stages:      p.Stages().Names(),
 			OnFailure:   f.OnFailure,
-			Tenant:      f.Tenant,
 			VMID:        f.VMID,
 			Instances:   p.Instances(),
 			Traps:       p.Traps(),

@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/metrics"
+	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/store"
 )
 
@@ -16,7 +17,9 @@ type commons struct {
 	store     store.Store
 	metrics   *metrics.Registry // nil: what filters count is not kept
 	log       *slog.Logger
-	callouts  map[string]*callout.Upstream // by name, of one generation
+	// What follows is of one generation, by name.
+	callouts map[string]*callout.Upstream
+	tenants  map[string]*plugin.Tenant
 }
 
 func (g *Gateway) commons() *commons {

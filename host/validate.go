@@ -75,7 +75,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer closeCallouts(callouts)
-	shared.callouts = callouts
+	shared.callouts, shared.tenants = callouts, newTenants(cfg)
 	all := cfg.Plugins()
 	report := &Report{Filters: make([]FilterReport, len(all))}
 	for i := range all {

@@ -52,6 +52,10 @@ type Filter struct {
 	Instances   int      `json:"instances"`
 	Traps       uint64   `json:"traps"` // instances lost since the filter was configured first
 	Quarantined bool     `json:"quarantined"`
+	// Fuel is what its callbacks have used since it was configured first, in seconds,
+	// and FuelMost what one of them has at most.
+	Fuel     float64 `json:"fuel_seconds"`
+	FuelMost float64 `json:"fuel_most_seconds"`
 }
 
 // The bounds of a request, and of how many there are at a time. A client that is

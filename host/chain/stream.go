@@ -2,7 +2,9 @@ package chain
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,6 +87,8 @@ type Outcome struct {
 	Verdict Verdict
 	Filter  string // the filter that decided, if one did
 	Reason  string // for the operator
+	// Fuel is which filters came near to their budgets, and how near; "" for none.
+	Fuel string
 }
 
 // A Stream is one request and its response on their way through a chain.
@@ -397,7 +401,34 @@ func (s *Stream) ResponseFields() []abi.Pair { return s.response.fields.Pairs() 
 func (s *Stream) Outcome() Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.outcome
+	outcome := s.outcome
+	for i := range s.filters {
+		if usage, high := s.filters[i].guest.Usage(); high {
+			outcome.Fuel = appendUsage(outcome.Fuel, s.filters[i].name(), usage)
+		}
+	}
+	return outcome
+}
+
+// appendUsage writes how near a filter came to its budgets: guard=callback 61ms of
+// 100ms, stream 1.2s of 2s.
+func appendUsage(text, filter string, u plugin.Usage) string {
+	if text != "" {
+		text += "; "
+	}
+	text += filter + "="
+	of := func(what string, used, budget time.Duration) {
+		if budget == 0 {
+			return
+		}
+		if !strings.HasSuffix(text, "=") {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %v of %v", what, used.Round(time.Microsecond), budget.Round(time.Microsecond))
+	}
+	of("callback", u.Callback, u.CallbackBudget)
+	of("stream", u.Stream, u.StreamBudget)
+	return text
 }
 
 // RequestHeaders takes the request's head through the filters. endOfStream

@@ -71,6 +71,10 @@ type Config struct {
 	BuildKit BuildKit
 
 	Limits Limits
+	// TenantLimits is what the filters of a tenant may use that says nothing of it
+	// itself; see LimitsOf.
+	TenantLimits TenantLimits
+
 	Log    Log
 	Reload Reload
 
@@ -197,8 +201,8 @@ type Filter struct {
 	// or each has a fresh one (IsolationStream).
 	Isolation string
 
-	// VMID says with whom the filter shares data and queues: with all that have the
-	// same. Default its own name, and so nobody.
+	// VMID says with whom the filter shares data and queues: with all of the same
+	// Tenant that have the same. Default its own name, and so nobody.
 	VMID string
 
 	// Signed is what the module's signature says, nil for a module that was not
@@ -258,6 +262,11 @@ type Limits struct {
 	// that a busy machine ends no callback early; loops are over in a half to a
 	// seventh of it. Default 100 ms.
 	Callback time.Duration
+
+	// Stream is how much one filter may compute for one stream, counted as Callback
+	// is, in all its callbacks together, and for a stream that lasts in each minute.
+	// Default 2 s.
+	Stream time.Duration
 
 	// Pause is how long a filter may hold a stream that it paused. Default 30 s.
 	Pause time.Duration

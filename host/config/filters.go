@@ -77,6 +77,7 @@ func (l *loader) add(c *Config, f Filter, half string) {
 		}
 	}
 	l.checkTenant(c, &f)
+	l.checkMetricNames(c, &f)
 	l.checkOrigin(c, &f)
 	if l.isService(&f, half) {
 		c.Services = append(c.Services, f)

@@ -21,6 +21,8 @@ type Tenant struct {
 	Keys []string `json:",omitempty"`
 
 	keys []trust.Key // the same
+	// Limits bounds what its own filters may use together.
+	Limits TenantLimits
 
 	// Pos is where the tenant is written.
 	Pos Position

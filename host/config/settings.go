@@ -94,6 +94,9 @@ func allSettings() []setting {
 		{path: "limits.callback", standard: "100ms", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Callback = l.duration(v, "limits.callback", time.Millisecond, 10*time.Minute)
 		}},
+		{path: "limits.stream", standard: "2s", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Stream = l.duration(v, "limits.stream", time.Millisecond, time.Hour)
+		}},
 		{path: "limits.pause", standard: "30s", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Pause = l.duration(v, "limits.pause", time.Millisecond, 24*time.Hour)
 		}},
@@ -138,6 +141,7 @@ func allSettings() []setting {
 		}},
 	}
 	settings = append(settings, sharedSettings()...)
+	settings = append(settings, tenantSettings()...)
 	return append(settings, adminSettings()...)
 }
 

@@ -20,11 +20,12 @@ func (l *loader) tenants(c *Config) {
 		l.fail(l.tenantList.pos, "tenants is empty", "name those who are served, or remove the key: without it everybody is")
 	}
 	for _, item := range l.tenantList.items {
-		t := Tenant{Pos: item.pos}
+		t := Tenant{Pos: item.pos, Limits: c.TenantLimits}
 		if !l.object(item, "a tenant", fields{
 			"name":   func(v *value) { t.Name = l.name(v, "a tenant's") },
 			"match":  func(v *value) { t.Rules = l.tenantRules(c, v) },
 			"verify": func(v *value) { l.tenantVerify(v, &t) },
+			"limits": func(v *value) { l.limitsOf(v, &t.Limits) },
 		}) {
 			continue
 		}

@@ -14,6 +14,22 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("sluice_"+name, help, labels, nil)
 }
 
+// ofFilter describes a series about filters: without the label tenant, for the operator's
+// own, and with it.
+type ofFilter struct{ operators, tenants *prometheus.Desc }
+
+func owned(name, help string, labels ...string) ofFilter {
+	return ofFilter{desc(name, help, labels...), desc(name, help, append(labels[:len(labels):len(labels)], "tenant")...)}
+}
+
+// of is the description for a tenant's filter, with its labels' values.
+func (d ofFilter) of(tenant string, values ...string) (*prometheus.Desc, []string) {
+	if tenant == "" {
+		return d.operators, values
+	}
+	return d.tenants, append(values, tenant)
+}
+
 // The gateway's own series.
 var (
 	descBuild = desc("build_info", "What is running; always 1.", "version", "goversion")
@@ -31,18 +47,19 @@ var (
 	descNumber   = desc("generation", "The number of the configuration that is served, from 1.")
 	descRetiring = desc("retiring_generations", "Old configurations whose requests have not ended.")
 
-	descFilterSeconds = desc("filter_seconds", "Time that a filter computed for one callback.", "filter", "stage")
-	descInstances     = desc("filter_instances", "Running instances of a filter.", "filter")
-	descTraps         = desc("filter_traps_total", "Instances that were lost, by reason.", "filter", "reason")
-	descQuarantined   = desc("filter_quarantined", "1 while a filter that crashed too often is not asked.", "filter")
-	descDropped       = desc("filter_log_lines_dropped_total", "Log lines of a filter that were not written because there were too many.", "filter")
-	descLost          = desc("filter_metrics_refused_total", "Definitions of metrics for which there was no room.", "filter")
+	descFilterSeconds = owned("filter_seconds", "Time that a filter computed for one callback.", "filter", "stage")
+	descFilterFuel    = owned("filter_fuel_seconds", "Fuel that a filter's callbacks used, in the seconds that limits are written in.", "filter")
+	descInstances     = owned("filter_instances", "Running instances of a filter.", "filter")
+	descTraps         = owned("filter_traps_total", "Instances that were lost, by reason.", "filter", "reason")
+	descQuarantined   = owned("filter_quarantined", "1 while a filter that crashed too often is not asked.", "filter")
+	descDropped       = owned("filter_log_lines_dropped_total", "Log lines of a filter that were not written because there were too many.", "filter")
+	descLost          = owned("filter_metrics_refused_total", "Definitions of metrics for which there was no room.", "filter")
 
-	descKeys       = desc("shared_data_keys", "Keys that the filters of a vm_id share.", "tenant", "vm_id")
-	descDataBytes  = desc("shared_data_bytes", "Bytes of these keys and their values.", "tenant", "vm_id")
-	descItems      = desc("shared_queue_items", "Items in the queues of a vm_id.", "tenant", "vm_id")
-	descItemBytes  = desc("shared_queue_bytes", "Bytes of these items.", "tenant", "vm_id")
-	descStoreFails = desc("shared_refused_total", "Changes of shared data and queues that were refused: over a limit, or not to be kept.", "tenant", "vm_id")
+	descKeys       = owned("shared_data_keys", "Keys that the filters of a vm_id share.", "vm_id")
+	descDataBytes  = owned("shared_data_bytes", "Bytes of these keys and their values.", "vm_id")
+	descItems      = owned("shared_queue_items", "Items in the queues of a vm_id.", "vm_id")
+	descItemBytes  = owned("shared_queue_bytes", "Bytes of these items.", "vm_id")
+	descStoreFails = owned("shared_refused_total", "Changes of shared data and queues that were refused: over a limit, or not to be kept.", "vm_id")
 )
 
 // Gatherer returns what can be asked for all series: those of the gateway, those
@@ -65,14 +82,9 @@ type gatewayCollector struct {
 	snapshot func() Snapshot
 }
 
-func (c gatewayCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		descBuild, descRequests, descTenants, descSeconds, descBytes, descRefused, descAccepted, descConns, descStreams, descHijacked, descReloads, descNumber,
-		descRetiring, descInstances, descQuarantined, descKeys, descDataBytes, descItems, descItemBytes, descStoreFails,
-	} {
-		ch <- d
-	}
-}
+// Describe describes nothing, and the library checks each time instead: only the
+// series of tenants' filters have the label tenant.
+func (gatewayCollector) Describe(chan<- *prometheus.Desc) {}
 
 func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, value uint64, labels ...string) {
@@ -113,19 +125,30 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descNumber, float64(s.Generation))
 	gauge(descRetiring, float64(s.Retiring))
 	for _, f := range s.Filters {
-		gauge(descInstances, float64(f.Instances), f.Name)
+		d, labels := descInstances.of(f.Tenant, f.Name)
+		gauge(d, float64(f.Instances), labels...)
 		quarantined := 0.0
 		if f.Quarantined {
 			quarantined = 1
 		}
-		gauge(descQuarantined, quarantined, f.Name)
+		d, labels = descQuarantined.of(f.Tenant, f.Name)
+		gauge(d, quarantined, labels...)
 	}
 	for _, space := range s.Spaces {
-		gauge(descKeys, float64(space.Keys), space.Tenant, space.VMID)
-		gauge(descDataBytes, float64(space.Bytes), space.Tenant, space.VMID)
-		gauge(descItems, float64(space.Items), space.Tenant, space.VMID)
-		gauge(descItemBytes, float64(space.Queued), space.Tenant, space.VMID)
-		count(descStoreFails, space.Refused, space.Tenant, space.VMID)
+		for _, of := range []struct {
+			series ofFilter
+			value  float64
+		}{
+			{descKeys, float64(space.Keys)},
+			{descDataBytes, float64(space.Bytes)},
+			{descItems, float64(space.Items)},
+			{descItemBytes, float64(space.Queued)},
+		} {
+			d, labels := of.series.of(space.Tenant, space.VMID)
+			gauge(d, of.value, labels...)
+		}
+		d, labels := descStoreFails.of(space.Tenant, space.VMID)
+		count(d, space.Refused, labels...)
 	}
 }
 
@@ -156,11 +179,8 @@ func build() (version, goVersion string) {
 // filterCollector shows what the gateway counts of each filter.
 type filterCollector struct{ registry *Registry }
 
-func (c filterCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descFilterSeconds, descTraps, descDropped, descLost} {
-		ch <- d
-	}
-}
+// Describe describes nothing; see gatewayCollector's.
+func (filterCollector) Describe(chan<- *prometheus.Desc) {}
 
 func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, f := range c.registry.all() {
@@ -170,11 +190,21 @@ func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 				f.times[shard][stage].addTo(&total)
 			}
 			if total.count > 0 { // not all filters have all stages
-				ch <- prometheus.MustNewConstHistogram(descFilterSeconds, total.count, total.sum, total.buckets, f.name, stageNames[stage])
+				d, labels := descFilterSeconds.of(f.tenant, f.name, stageNames[stage])
+				ch <- prometheus.MustNewConstHistogram(d, total.count, total.sum, total.buckets, labels...)
 			}
 		}
-		count := func(d *prometheus.Desc, value uint64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), append([]string{f.name}, labels...)...)
+		var fuel cumulative
+		for shard := range f.fuel {
+			f.fuel[shard].addTo(&fuel)
+		}
+		if fuel.count > 0 {
+			d, labels := descFilterFuel.of(f.tenant, f.name)
+			ch <- prometheus.MustNewConstHistogram(d, fuel.count, fuel.sum, fuel.buckets, labels...)
+		}
+		count := func(series ofFilter, value uint64, labels ...string) {
+			d, labels := series.of(f.tenant, append([]string{f.name}, labels...)...)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 		}
 		for why := range f.traps {
 			count(descTraps, f.traps[why].Load(), trapNames[why])
@@ -194,15 +224,18 @@ func (c guestCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, f := range c.registry.all() {
 		for _, m := range *f.byID.Load() {
 			if m != nil && m.family != nil {
-				ch <- m.show(f.name)
+				ch <- m.show(f)
 			}
 		}
 	}
 }
 
 // show is the metric as the library has it.
-func (m *metric) show(filter string) prometheus.Metric {
-	names, values := []string{"filter"}, []string{filter}
+func (m *metric) show(f *Filter) prometheus.Metric {
+	names, values := []string{"filter"}, []string{f.name}
+	if f.tenant != "" {
+		names, values = append(names, "tenant"), append(values, f.tenant)
+	}
 	for _, l := range m.labels {
 		names, values = append(names, l.name), append(values, l.value)
 	}

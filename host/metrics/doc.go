@@ -14,6 +14,9 @@
 // by the configuration's patterns, as Envoy's stats_tags does. The label filter is
 // added to all.
 //
+// What a tenant's filter defines has his name and a colon before it. All series of
+// one name are of one type, and so a tenant could otherwise spoil another's.
+//
 // How many series a filter has is bounded. To define one more is no error, which
 // would crash filters of most SDKs and could be brought about by clients; what is
 // counted there is shown nowhere, and that it happened is counted and logged.

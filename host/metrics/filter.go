@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,10 +46,14 @@ const shards = 8
 // Filter is what the instances of one filter count.
 type Filter struct {
 	registry *Registry
+	tenant   string // whose filter it is, "" for the operator's
 	name     string
+	log      *slog.Logger
 	users    int // guarded by the registry's lock
 
 	times   [shards][stages]timeHistogram
+	fuel    [shards]fuelHistogram
+	most    atomic.Int64 // fuel of one callback
 	traps   [traps]atomic.Uint64
 	dropped atomic.Uint64 // log lines
 
@@ -63,6 +68,10 @@ type Filter struct {
 }
 
 func (f *Filter) init() {
+	f.log = f.registry.log.With(slog.String("filter", f.name))
+	if f.tenant != "" {
+		f.log = f.log.With(slog.String("tenant", f.tenant))
+	}
 	all := []*metric{nil}
 	for kind := range abi.MetricTypeHistogram + 1 {
 		all = append(all, newMetric(len(all), kind))

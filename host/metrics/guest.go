@@ -68,6 +68,9 @@ func (f *Filter) DefineMetric(kind abi.MetricType, name []byte) (uint32, abi.Sta
 		return f.lose(kind)
 	}
 	family, labels := parseName(string(name), f.registry.options.Load().Tags)
+	if f.tenant != "" {
+		family = tenantName(f.tenant, family)
+	}
 	return f.define(kind, string(name), family, labels)
 }
 
@@ -87,7 +90,7 @@ func (f *Filter) define(kind abi.MetricType, written, name string, labels []labe
 	case m == nil:
 		family := r.join(name, kind)
 		if family == nil {
-			r.log.Warn("a filter's metric has a name that is taken", slog.String("filter", f.name), slog.String("name", name), slog.String("type", kindName(kind)))
+			f.log.Warn("a filter's metric has a name that is taken", slog.String("name", name), slog.String("type", kindName(kind)))
 			return 0, abi.StatusBadArgument
 		}
 		old := *f.byID.Load()
@@ -109,8 +112,8 @@ func (f *Filter) lose(kind abi.MetricType) (uint32, abi.Status) {
 	f.lost.Add(1)
 	if now := time.Now().UnixNano(); now > f.nextComplaint.Load() {
 		f.nextComplaint.Store(now + int64(time.Minute))
-		f.registry.log.Warn("a filter defines too many metrics, or one with too long a name; what it counts there is not shown",
-			slog.String("filter", f.name), slog.Int("limit", f.registry.options.Load().Series))
+		f.log.Warn("a filter defines too many metrics, or one with too long a name; what it counts there is not shown",
+			slog.Int("limit", f.registry.options.Load().Series))
 	}
 	return (*f.byID.Load())[1+kind].id, abi.StatusOK
 }

@@ -199,6 +199,41 @@ func TestANameHasOneTypeInAllFilters(t *testing.T) {
 		`jobs_total{filter="b"} 0`, `sizes{filter="b"} 0 values, sum 0`)
 }
 
+// What one tenant names first, with a type, label or value of his choice, is another
+// name's to the next.
+func TestATenantTakesNoNameFromAnother(t *testing.T) {
+	var log bytes.Buffer
+	r := metrics.New(metrics.Options{Series: 2, Shown: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	evil, good, operators := r.TenantFilter("evil", "a"), r.TenantFilter("good.one", "a"), r.Filter("a")
+	define(t, evil, gauge, "jobs_total", abi.StatusOK)
+	define(t, evil, gauge, "good_one:jobs_total", abi.StatusOK)
+	define(t, evil, gauge, "one_too_many", abi.StatusOK)
+	good.IncrementMetric(define(t, good, counter, `jobs_total{tenant="evil"}`, abi.StatusOK), 3)
+	operators.IncrementMetric(define(t, operators, counter, "jobs_total", abi.StatusOK), 5)
+	define(t, good, gauge, "jobs_total", abi.StatusBadArgument)
+	good.Used(0, 2_000_000)
+	good.Used(1, 3_000_000)
+	expect(t, page(t, r, nil, metrics.Snapshot{Filters: []metrics.FilterSnapshot{{Name: "a", Tenant: "good.one", Instances: 2}, {Name: "a", Instances: 1}}},
+		"jobs", "evil", "good", "sluice_filter_instances", "sluice_filter_fuel", "sluice_filter_metrics"),
+		`evil:good_one_jobs_total{filter="a",tenant="evil"} 0`,
+		`evil:jobs_total{filter="a",tenant="evil"} 0`,
+		`good_one:jobs_total{exported_tenant="evil",filter="a",tenant="good.one"} 3`,
+		`jobs_total{filter="a"} 5`,
+		`sluice_filter_fuel_seconds{filter="a",tenant="good.one"} 2 values, sum 0.005`,
+		`sluice_filter_instances{filter="a"} 1`,
+		`sluice_filter_instances{filter="a",tenant="good.one"} 2`,
+		`sluice_filter_metrics_refused_total{filter="a"} 0`,
+		`sluice_filter_metrics_refused_total{filter="a",tenant="evil"} 1`,
+		`sluice_filter_metrics_refused_total{filter="a",tenant="good.one"} 0`,
+	)
+	if total, most := good.Fuel(); total != 5_000_000 || most != 3_000_000 {
+		t.Errorf("got fuel %d, at most %d, want 5000000 and 3000000", total, most)
+	}
+	if !strings.Contains(log.String(), "filter=a tenant=evil limit=2") {
+		t.Errorf("the log says %s", log.String())
+	}
+}
+
 func TestAFilterKeepsItsSeriesFromGenerationToGeneration(t *testing.T) {
 	r := metrics.New(metrics.Options{})
 	old := r.Filter("a")
@@ -293,11 +328,11 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 		`sluice_requests_total{code="none",operation="none",verdict="allow"} 1`,
 		`sluice_requests_total{code="none",operation="none",verdict="fail"} 1`,
 		`sluice_retiring_generations{} 1`,
-		`sluice_shared_data_bytes{tenant="",vm_id="vm"} 10`,
-		`sluice_shared_data_keys{tenant="",vm_id="vm"} 1`,
-		`sluice_shared_queue_bytes{tenant="",vm_id="vm"} 20`,
-		`sluice_shared_queue_items{tenant="",vm_id="vm"} 2`,
-		`sluice_shared_refused_total{tenant="",vm_id="vm"} 3`,
+		`sluice_shared_data_bytes{vm_id="vm"} 10`,
+		`sluice_shared_data_keys{vm_id="vm"} 1`,
+		`sluice_shared_queue_bytes{vm_id="vm"} 20`,
+		`sluice_shared_queue_items{vm_id="vm"} 2`,
+		`sluice_shared_refused_total{vm_id="vm"} 3`,
 		`sluice_streams{} 2`,
 		`sluice_tenant_requests_total{tenant="ci",verdict="allow"} 0`,
 		`sluice_tenant_requests_total{tenant="ci",verdict="deny"} 1`,

@@ -104,6 +104,13 @@ func familyName(text string) string {
 	return legal(text, func(c byte) bool { return c == ':' })
 }
 
+// tenantName is a name of a tenant's series: with the tenant's before it. All series
+// of one name are of one type, and whoever comes first says of which; with names of
+// his own no tenant can take one from another.
+func tenantName(tenant, name string) string {
+	return familyName(strings.ReplaceAll(tenant, ":", "_")) + ":" + strings.ReplaceAll(name, ":", "_")
+}
+
 // labelName makes a label's name: letters, digits and _, no digit first. One that
 // the gateway itself gives, or that has a meaning to Prometheus, becomes another.
 func labelName(text string) string {

@@ -43,9 +43,12 @@ type Registry struct {
 	log     *slog.Logger
 
 	mu       sync.Mutex // guards what follows
-	filters  map[string]*Filter
+	filters  map[filterKey]*Filter
 	families map[string]*family // by every name that they take up
 }
+
+// filterKey is a filter's name, and whose it is.
+type filterKey struct{ tenant, name string }
 
 // New returns an empty registry.
 func New(options Options) *Registry {
@@ -55,7 +58,7 @@ func New(options Options) *Registry {
 	r := &Registry{
 		shown:    options.Shown,
 		log:      options.Logger,
-		filters:  make(map[string]*Filter),
+		filters:  make(map[filterKey]*Filter),
 		families: make(map[string]*family),
 	}
 	r.Configure(options)
@@ -70,17 +73,21 @@ func (r *Registry) Configure(options Options) {
 	r.options.Store(&options)
 }
 
-// Filter returns the filter of that name, of which there is one for all generations.
-// Release must be called when it is not used any more; after the last one its
-// series are gone.
-func (r *Registry) Filter(name string) *Filter {
+// Filter returns the operator's filter of that name, as TenantFilter does.
+func (r *Registry) Filter(name string) *Filter { return r.TenantFilter("", name) }
+
+// TenantFilter returns a tenant's filter of that name, of which there is one for all
+// generations. Release must be called when it is not used any more; after the last
+// one its series are gone.
+func (r *Registry) TenantFilter(tenant, name string) *Filter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := r.filters[name]
+	key := filterKey{tenant, name}
+	f := r.filters[key]
 	if f == nil {
-		f = &Filter{registry: r, name: name}
+		f = &Filter{registry: r, tenant: tenant, name: name}
 		f.init()
-		r.filters[name] = f
+		r.filters[key] = f
 	}
 	f.users++
 	return f
@@ -94,7 +101,7 @@ func (f *Filter) Release() {
 	if f.users--; f.users > 0 {
 		return
 	}
-	delete(r.filters, f.name)
+	delete(r.filters, filterKey{f.tenant, f.name})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, m := range f.series {
@@ -110,6 +117,6 @@ func (r *Registry) all() []*Filter {
 	for _, f := range r.filters {
 		filters = append(filters, f)
 	}
-	slices.SortFunc(filters, func(a, b *Filter) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(filters, func(a, b *Filter) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.tenant, b.tenant)) })
 	return filters
 }

@@ -14,14 +14,15 @@ type Snapshot struct {
 // FilterSnapshot is a filter of the current generation.
 type FilterSnapshot struct {
 	Name        string
+	Tenant      string // "" for the operator's
 	Instances   int
 	Quarantined bool
 }
 
 // SpaceSnapshot is what the filters of one vm_id share.
 type SpaceSnapshot struct {
-	Tenant  string // "" for the operator's own filters
 	VMID    string
+	Tenant  string
 	Keys    int
 	Bytes   int64
 	Items   int // in all its queues

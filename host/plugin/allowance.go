@@ -17,6 +17,7 @@ import (
 // Nil bounds nothing. It is safe for concurrent use.
 type Allowance struct {
 	perSecond int64
+	value     time.Duration // as it was written
 
 	mu    sync.Mutex // guards what follows
 	level int64      // below 0: a debt
@@ -27,8 +28,11 @@ type Allowance struct {
 // milliseconds are a quarter of one processor.
 func NewAllowance(perSecond time.Duration) *Allowance {
 	units := max(vm.Fuel(perSecond), 1)
-	return &Allowance{perSecond: units, level: units, since: time.Now()}
+	return &Allowance{perSecond: units, value: perSecond, level: units, since: time.Now()}
 }
+
+// written is what a second brings.
+func (a *Allowance) written() time.Duration { return a.value }
 
 // fill brings the level up to date. The caller holds mu.
 func (a *Allowance) fill() {

@@ -118,10 +118,14 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 			values[2+n] = uint64(uint32(arg))
 		}
 		i.callouts.answer = a
-		budget := vm.Fuel(i.plugin.options.CallTimeout)
-		i.vm.SetFuel(budget + fuelPerByte*int64(len(a.body.Bytes)))
+		budget, granted := vm.Fuel(i.plugin.options.CallTimeout), fuelPerByte*int64(len(a.body.Bytes))
+		i.vm.SetFuel(budget + granted)
+		i.used = 0
 		_, err := i.call(c, values[:2+len(args)]...)
 		i.vm.SetFuel(budget)
+		if stream := i.contexts[call.owner]; stream != nil {
+			stream.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
+		}
 		i.callouts.answer = answer{}
 		i.current = &i.root
 		wanted = err == nil && !call.dropped
@@ -134,7 +138,7 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 // takes: who holds a stream for one is told off by limits.pause.
 func (call *pendingCall) waitAllowance() {
 	for call.ctx.Err() == nil {
-		empty, need := call.instance.plugin.options.Allowance.empty()
+		empty, need := call.instance.plugin.exhausted()
 		if !empty {
 			return
 		}

@@ -81,7 +81,7 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	p := i.plugin
 	owner := i.owner()
 	switch {
-	case i.lost.Load():
+	case i.lost.Load(), owner != nil && owner.usage.over(p.streamBudget):
 		return nil, abi.StatusInternalFailure
 	case owner != nil && owner.calls >= p.options.StreamCallouts, int(p.calls.Load()) >= p.options.Callouts:
 		p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused")

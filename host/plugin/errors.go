@@ -24,7 +24,7 @@ var (
 
 	// ErrAllowance is returned by Open and by callbacks when the filter has computed
 	// more than it may in a second, and a second's wait was not enough.
-	ErrAllowance = errors.New("the filter has used up what it may compute in a second (cpu)")
+	ErrAllowance = errors.New("the filter has used up what it may compute in a second")
 
 	errAllocator = errors.New("the guest's allocator trapped")
 

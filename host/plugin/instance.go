@@ -43,9 +43,10 @@ type Instance struct {
 	// restricted is set while only logs, clocks and WASI are to be served:
 	// during start and while the guest allocates for a host call.
 	restricted bool
-	serving    bool // the start is over
-	timed      bool // the time of its callbacks is taken
-	spent      bool // it belonged to one stream, which is over
+	serving    bool  // the start is over
+	timed      bool  // the time of its callbacks is taken
+	used       int64 // fuel, by the last callback
+	spent      bool  // it belonged to one stream, which is over
 	// finished holds contexts whose guest called proxy_done inside a callback;
 	// they are deleted after it, since a guest is not entered twice.
 	finished []*Stream
@@ -166,7 +167,7 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 		i.plugin.metrics.Took(i.shard, stage-1, metrics.Now()-began)
 	}
 	if i.serving {
-		i.plugin.options.Allowance.spend(i.vm.Used())
+		i.tally()
 	}
 	if err == nil && i.vm.Poisoned() {
 		// The guest's allocator trapped inside a host call, which cannot stop

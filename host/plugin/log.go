@@ -20,6 +20,15 @@ var slogLevels = [...]slog.Level{
 	abi.LogLevelCritical: slog.LevelError + 4,
 }
 
+// logger names the filter, and whose it is, in all lines of it and about it.
+func logger(options *Options) *slog.Logger {
+	log := options.Logger.With(slog.String("filter", options.Name))
+	if options.Tenant != nil {
+		log = log.With(slog.String("tenant", options.Tenant.Name()))
+	}
+	return log
+}
+
 // Log implements hostcall.Caller.
 func (i *Instance) Log(level abi.LogLevel, message string) {
 	if i.root.isOpen && level >= abi.LogLevelWarn {

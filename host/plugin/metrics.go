@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/metrics"
@@ -14,6 +15,14 @@ func (i *Instance) Metrics() hostcall.Metrics { return i.plugin.metrics }
 // Traps is how many instances the filter has lost since it was configured first,
 // in all generations.
 func (p *Plugin) Traps() uint64 { return p.metrics.Traps() }
+
+// Fuel is what the filter's callbacks have used since it was configured first, as the
+// time that limits are written in, and the most that one of them has. Both are 0
+// where nobody looks at metrics.
+func (p *Plugin) Fuel() (total, most time.Duration) {
+	units, one := p.metrics.Fuel()
+	return duration(units), duration(one)
+}
 
 // stageOf is what a callback's time is counted as, plus one; 0 for those whose time
 // is not taken.

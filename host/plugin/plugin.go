@@ -46,6 +46,13 @@ type Options struct {
 	// Allowance bounds how much it may compute in a second, together with the others
 	// that share it. Nil does not.
 	Allowance *Allowance
+	// Tenant is what it has together with the other filters of its tenant. Nil: it is
+	// nobody's.
+	Tenant *Tenant
+	// StreamTimeout bounds the callbacks of one stream together, as CallTimeout does
+	// one; a stream that lasts is given as much again in each minute. Each byte of a
+	// body that a callback is shown brings 64 units of its own. 0 bounds nothing.
+	StreamTimeout time.Duration
 	// CallTimeout bounds one callback. It is counted in fuel, and so no shorter
 	// on a busy machine: see vm.Fuel. 0 means 50 milliseconds.
 	CallTimeout time.Duration
@@ -57,8 +64,6 @@ type Options struct {
 	Stages Stages
 	// Functions are the foreign functions that the guest can call. Nil is none.
 	Functions *foreign.Registry
-	// Tenant is whose filter it is, for the log; "" for the operator's own.
-	Tenant string
 	// VMID says with whom the filter shares; it is the property plugin_vm_id. ""
 	// means the name.
 	VMID string
@@ -100,6 +105,8 @@ type Plugin struct {
 	endOfStream [callbackCount]bool
 
 	quarantine quarantine
+	// streamBudget is StreamTimeout in fuel, 0 for none.
+	streamBudget int64
 
 	queues  queues
 	metrics *metrics.Filter
@@ -159,26 +166,23 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		options.Metrics = metrics.New(metrics.Options{})
 	}
 	if options.Space == nil {
-		options.Space = store.NewMemory(store.Limits{}).Space(store.Namespace{VMID: options.VMID})
+		options.Space = store.NewMemory(store.Limits{}).Space(store.Namespace{Tenant: options.Tenant.Name(), VMID: options.VMID})
 	}
 	module, err := engine.Compile(ctx, options.Name, options.Code)
 	if err != nil {
 		return nil, err
 	}
-	log := options.Logger.With(slog.String("filter", options.Name))
-	if options.Tenant != "" {
-		log = log.With(slog.String("tenant", options.Tenant))
-	}
 	p := &Plugin{
 		options: options,
-		log:     log,
+		log:     logger(&options),
 		module:  module,
 		shards:  make([]shard, options.Instances),
 		changed: make(chan struct{}),
 	}
 	p.quarantine.budget = options.CrashBudget.withDefaults()
+	p.streamBudget = streamFuel(options.StreamTimeout)
 	p.queues.plugin = p
-	p.metrics = options.Metrics.Filter(options.Name)
+	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if options.Isolation == PerStream {
 		if options.MaxInstances <= 0 {

@@ -175,7 +175,7 @@ func (q *queues) event(s *subscription) bool {
 		q.wait(quarantinePoll)
 		return true
 	}
-	if empty, need := q.plugin.options.Allowance.empty(); empty {
+	if empty, need := q.plugin.exhausted(); empty {
 		q.wait(need)
 		return true
 	}

@@ -39,6 +39,7 @@ type Stream struct {
 	phase    phase     // guarded by the instance's lock
 	since    time.Time // when it began to wait
 	calls    int       // to other services, under way; guarded by the lock too
+	usage    usage
 }
 
 // phase is how far a context's end has come.
@@ -56,7 +57,7 @@ const (
 // stream then keeps to. Host calls made in its callbacks act on state. An error
 // means that the filter was not asked: the caller's failure policy decides.
 func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
-	if err := p.options.Allowance.wait(); err != nil {
+	if err := p.waitTurn(); err != nil {
 		return err
 	}
 	instance, err := p.acquire(ctx)
@@ -141,7 +142,7 @@ const fuelPerByte = 64
 // enter calls a callback of a stage, which is shown size bytes of a body.
 func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
-	if err := i.plugin.options.Allowance.wait(); err != nil {
+	if err := i.plugin.waitTurn(); err != nil {
 		return abi.ActionPause, err
 	}
 	i.lock()
@@ -149,12 +150,17 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 	if i.lost.Load() || s.phase != phaseLive { // an isolated instance is another's after the end
 		return abi.ActionPause, ErrInstanceLost
 	}
+	if s.usage.over(i.plugin.streamBudget) {
+		return abi.ActionPause, &LimitError{Limit: "limits.stream", Value: i.plugin.options.StreamTimeout.String(), Err: ErrStream}
+	}
 	i.current = s.state
 	s.state.SetStage(callbackStages[c])
-	budget := vm.Fuel(i.plugin.options.CallTimeout)
-	i.vm.SetFuel(budget + fuelPerByte*int64(size))
+	budget, granted := vm.Fuel(i.plugin.options.CallTimeout), fuelPerByte*int64(size)
+	i.vm.SetFuel(budget + granted)
+	i.used = 0
 	result, err := i.call(c, args...)
 	i.vm.SetFuel(budget)
+	s.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
 	s.state.SetStage(0)
 	if err != nil {
 		return abi.ActionPause, err

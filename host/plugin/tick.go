@@ -81,7 +81,7 @@ func (i *Instance) onTick() {
 		if !i.tick.isArmed() {
 			return nil // disarmed while this one waited for the instance
 		}
-		if empty, _ := i.plugin.options.Allowance.empty(); empty || i.plugin.rests() {
+		if empty, _ := i.plugin.exhausted(); empty || i.plugin.rests() {
 			return nil // this one is left out
 		}
 		i.current = &i.root

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// TenantLimits bounds what the filters of one tenant may use together: those whose
+// Filter.Tenant it is. What one tenant uses up is missing to no other, and not to
+// the operator's own filters.
+type TenantLimits struct {
+	// CPU is how much they may compute in a second; see Limits.Callback for how that
+	// is counted. Default 500 ms.
+	CPU time.Duration
+}
+
+// tenantLimit is one of TenantLimits: its key, its default, and how it is read.
+type tenantLimit struct {
+	key, standard string
+	set           func(l *loader, limits *TenantLimits, v *value, path string)
+}
+
+// tenantLimits is the one list of them: as settings of the section tenant_limits they
+// are for every tenant, and as keys of a tenant's limits for that one.
+var tenantLimits = []tenantLimit{
+	{"cpu", "500ms", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.CPU = l.duration(v, path, time.Millisecond, 1024*time.Second)
+	}},
+}
+
+const tenantSection = "tenant_limits"
+
+// tenantSettings are the settings of tenant_limits.
+func tenantSettings() []setting {
+	var settings []setting
+	for _, t := range tenantLimits {
+		path := tenantSection + delimiter + t.key
+		settings = append(settings, setting{path: path, standard: t.standard, set: func(l *loader, c *Config, v *value) {
+			t.set(l, &c.TenantLimits, v, path)
+		}})
+	}
+	return settings
+}
+
+// limitsOf reads what a tenant's limits differ in from everybody's.
+func (l *loader) limitsOf(v *value, limits *TenantLimits) {
+	known := fields{}
+	for _, t := range tenantLimits {
+		known[t.key] = func(v *value) { t.set(l, limits, v, "limits."+t.key) }
+	}
+	l.object(v, "limits", known)
+}
+
+// checkMetricNames refuses filters of two tenants whose metrics would be named alike.
+func (l *loader) checkMetricNames(c *Config, f *Filter) {
+	if f.Tenant == "" {
+		return
+	}
+	for _, other := range c.Plugins() {
+		if other.Tenant == "" || other.Tenant == f.Tenant || metricName(other.Tenant) != metricName(f.Tenant) {
+			continue
+		}
+		l.fail(f.owned.pos, fmt.Sprintf("tenants %q and %q cannot both have filters: their metrics would have the same names", other.Tenant, f.Tenant),
+			"names that differ in nothing but _ . and - are one to Prometheus")
+		break
+	}
+}
+
+// metricName is a tenant's name as package metrics writes it before the names of
+// series.
+func metricName(tenant string) string {
+	name := []byte(tenant)
+	for i, c := range name {
+		if c == '.' || c == '-' {
+			name[i] = '_'
+		}
+	}
+	return string(name)
+}
+
+// LimitsOf returns the limits of a tenant's filters, by the tenant's name.
+func (c *Config) LimitsOf(tenant string) TenantLimits {
+	for i := range c.Tenants {
+		if c.Tenants[i].Name == tenant {
+			return c.Tenants[i].Limits
+		}
+	}
+	return c.TenantLimits
+}

@@ -1,0 +1,96 @@
+package plugin
+
+import (
+	"errors"
+	"time"
+)
+
+// A Tenant is what the filters of one tenant may use together, and have used. What
+// one has used up is missing to no other, nor to filters that are nobody's: those
+// have no Tenant, which is nil. It is safe for concurrent use.
+type Tenant struct {
+	limits TenantLimits
+	cpu    *Allowance
+}
+
+// TenantLimits bound a Tenant. The zero value of each but Name bounds nothing.
+type TenantLimits struct {
+	Name string
+	// CPU is how much its filters may compute in a second; see NewAllowance.
+	CPU time.Duration
+}
+
+// NewTenant returns one that has used nothing.
+func NewTenant(limits TenantLimits) *Tenant {
+	t := &Tenant{limits: limits}
+	if limits.CPU > 0 {
+		t.cpu = NewAllowance(limits.CPU)
+	}
+	return t
+}
+
+// Name is the tenant's, "" for nil.
+func (t *Tenant) Name() string {
+	if t == nil {
+		return ""
+	}
+	return t.limits.Name
+}
+
+func (t *Tenant) allowance() *Allowance {
+	if t == nil {
+		return nil
+	}
+	return t.cpu
+}
+
+// Tenant is the name of the tenant whose filter it is, "" for the operator's own.
+func (p *Plugin) Tenant() string { return p.options.Tenant.Name() }
+
+// spend takes out of the allowances what a callback has used.
+func (p *Plugin) spend(units int64) {
+	p.options.Allowance.spend(units)
+	p.options.Tenant.allowance().spend(units)
+}
+
+// exhausted tells whether the filter may not compute now, and for how long about.
+func (p *Plugin) exhausted() (bool, time.Duration) {
+	empty, need := p.options.Allowance.empty()
+	emptyTenant, needTenant := p.options.Tenant.allowance().empty()
+	return empty || emptyTenant, max(need, needTenant)
+}
+
+// waitTurn returns when the filter may compute. The caller holds no instance: only
+// those who share the allowance wait.
+func (p *Plugin) waitTurn() error {
+	if err := p.options.Allowance.wait(); err != nil {
+		return &LimitError{Limit: "cpu", Value: p.options.Allowance.written().String(), Err: err}
+	}
+	t := p.options.Tenant
+	if err := t.allowance().wait(); err != nil {
+		return &LimitError{Tenant: t.Name(), Limit: "tenant_limits.cpu", Value: t.cpu.written().String(), Err: err}
+	}
+	return nil
+}
+
+// A LimitError says that a filter, or the tenant whose it is, has come to a limit.
+// The filter is named by whoever shows it.
+type LimitError struct {
+	Tenant string // "" for a limit of the filter's own
+	Limit  string // as the configuration calls it
+	Value  string // of the limit
+	Err    error  // what it means
+}
+
+func (e *LimitError) Error() string {
+	if e.Tenant != "" {
+		return e.Err.Error() + " (tenant " + e.Tenant + ", " + e.Limit + ": " + e.Value + ")"
+	}
+	return e.Err.Error() + " (" + e.Limit + ": " + e.Value + ")"
+}
+
+func (e *LimitError) Unwrap() error { return e.Err }
+
+// ErrStream is returned by callbacks of a stream in which the filter has computed
+// more than it may.
+var ErrStream = errors.New("the filter has used up what it may compute for one stream")
