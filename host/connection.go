@@ -45,6 +45,10 @@ func (x *exchange) beginConnection() (through *upstream.Through, ok bool) {
 		x.endConnection(false)
 		return nil, false
 	}
+	if x.exec == nil && x.stream.Call().Operation == dockerapi.ExecStart {
+		// Now, for its body lies where what the client says next is read to.
+		x.exec = readStartedExec(x.first)
+	}
 	through = &upstream.Through{Down: x.relayHijacked, Gone: x.stream.Cancel, Ended: x.stream.StopRequest}
 	if up {
 		through.Up = x.relayUp
@@ -143,6 +147,9 @@ func (x *exchange) connectionFailure(local *chain.Local) (last []byte, reset boo
 	if local == nil || call.Operation != dockerapi.ExecStart && call.Operation != dockerapi.ContainerAttach {
 		return nil, true
 	}
+	if call.Operation == dockerapi.ExecStart {
+		x.gateway.refusedExecs.add(call.ResourceID, x.who(), x.info.RequestID)
+	}
 	terminal, err := x.hasTerminal(call)
 	message := denialText(local.Status, local.Body)
 	switch {
@@ -150,10 +157,8 @@ func (x *exchange) connectionFailure(local *chain.Local) (last []byte, reset boo
 		return nil, true
 	case !terminal:
 		return record.Failure(record.Frames, call.Operation, message), false
-	case call.Operation == dockerapi.ExecStart:
-		x.gateway.refusedExecs.add(call.ResourceID, x.who(), x.info.RequestID)
-	default:
-		reset = true
 	}
+	// The end of a terminal's stream alone is no failure for `docker attach`.
+	reset = call.Operation != dockerapi.ExecStart
 	return []byte("\r\n" + strings.ReplaceAll(message, "\n", "\r\n") + "\r\n"), reset
 }

@@ -253,6 +253,7 @@ func TestAConnectionOfFramesEndsWithTheReason(t *testing.T) {
 	} {
 		engine := hosttest.StartFakeDocker(t)
 		engine.Handle("POST /exec/e/start", hosttest.Hijack(hosttest.Upgraded, c.early))
+		engine.Handle("GET /exec/e/json", hosttest.JSON(200, `{"ExitCode":null}`))
 		g := hosttest.StartGateway(t, engine.Address(), filters(t, "connection stages: [downstream_data]"))
 		conn, r := g.Dial()
 		write(t, conn, "POST /exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
@@ -263,6 +264,9 @@ func TestAConnectionOfFramesEndsWithTheReason(t *testing.T) {
 		write(t, conn, "danger")
 		rest, err := io.ReadAll(r)
 		conn.Close()
+		if code, body := get(t, g, "/exec/e/json", ""); code != 409 {
+			t.Errorf("%s: asked for its exit code: %d %q, want 409: it was denied", name, code, body)
+		}
 		switch {
 		case err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -270,6 +274,37 @@ func TestAConnectionOfFramesEndsWithTheReason(t *testing.T) {
 			t.Errorf("%s: got %q, want the end", name, rest)
 		case c.want != "" && (len(rest) < 8 || rest[0] != byte(record.SystemErr) || !strings.Contains(string(rest[8:]), c.want)):
 			t.Errorf("%s: got %q, want a frame of the engine's errors with %q", name, rest, c.want)
+		}
+	}
+}
+
+// The body that says whether an exec has a terminal lies in the client's buffer, where what is typed comes to lie too: at the same
+// place when the body came by itself, as it does here behind a 100.
+func TestWhatIsTypedDoesNotHideWhatTheExecIs(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"Tty":false}`: string(rune(record.SystemErr)) + "\x00\x00\x00",
+		`{"Tty":true}`:  "\r\ndenied by filter",
+	} {
+		engine := hosttest.StartFakeDocker(t)
+		engine.Handle("POST /exec/e/start", hosttest.Hijack(hosttest.Upgraded, ""))
+		engine.Handle("GET /exec/e/json", hosttest.JSON(200, `{"ExitCode":null}`))
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, "connection"))
+		conn, r := g.Dial()
+		write(t, conn, "POST /exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nExpect: 100-continue\r\n"+
+			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
+		if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 100") {
+			t.Fatalf("head is %q, want 100", head)
+		}
+		write(t, conn, "%s", body)
+		readHead(t, r)
+		write(t, conn, "danger, in more bytes than the body had")
+		rest, err := io.ReadAll(r)
+		conn.Close()
+		if err != nil || !strings.HasPrefix(string(rest), want) || !strings.Contains(string(rest), "no such input") {
+			t.Errorf("%s: got %q, %v, want the reason in the form of the exec", body, rest, err)
+		}
+		if code, said := get(t, g, "/exec/e/json", ""); code != 409 {
+			t.Errorf("%s: asked for its exit code: %d %q, want 409: it was denied", body, code, said)
 		}
 	}
 }

@@ -38,6 +38,7 @@ type exchange struct {
 	fed bool
 	// canonical is a JSON body as it was before the filters saw it.
 	canonical []byte
+	exec      *startedExec // nil until it matters
 
 	engine *wire.Conn
 	upload *upload

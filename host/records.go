@@ -80,18 +80,31 @@ func (x *exchange) recordFormat() (record.Format, error) {
 // is then one stream of bytes, and otherwise one of frames.
 func (x *exchange) hasTerminal(call *dockerapi.Call) (bool, error) {
 	if call.Operation == dockerapi.ExecStart {
-		var start execStartBody
-		if len(x.first) == 0 {
-			return false, nil // as the engine takes it
+		if x.exec == nil {
+			x.exec = readStartedExec(x.first)
 		}
-		err := json.Unmarshal(x.first, &start)
-		return start.Tty, err
+		return x.exec.tty, x.exec.err
 	}
 	what, err := x.gen.resolver.Resolve(x.gateway.life, reference.Kind(call.ResourceKind), call.ResourceID)
 	if err != nil {
 		return false, err
 	}
 	return what.TTY, nil
+}
+
+// startedExec is what the engine was told of an exec that it starts.
+type startedExec struct {
+	tty bool
+	err error // where that cannot be known
+}
+
+func readStartedExec(body []byte) *startedExec {
+	var start execStartBody
+	if len(body) == 0 {
+		return &startedExec{} // as the engine takes it
+	}
+	err := json.Unmarshal(body, &start)
+	return &startedExec{start.Tty, err}
 }
 
 // relayRecords passes the body of a streaming response through the filters.
