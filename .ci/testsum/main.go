@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -33,6 +34,7 @@ func main() {
 	var (
 		output  = map[test]*strings.Builder{}
 		skipped []test
+		failing []string // what failed, with the reasons: said again at the end, where a long log is read first
 		failed  bool
 		passes  int
 	)
@@ -62,6 +64,7 @@ func main() {
 			output[t].WriteString(e.Output)
 		case e.Action == "fail":
 			failed = true
+			failing = append(failing, fmt.Sprintf("  %s %s\n", t.pkg, t.name)+reasons(output[t]))
 			show(output[t])
 			delete(output, t)
 		case e.Action == "skip" && e.Test != "":
@@ -104,6 +107,9 @@ func main() {
 		fmt.Println("testsum: not a single test ran")
 		failed = true
 	}
+	if len(failing) > 0 {
+		fmt.Printf("\n%d FAILED:\n%s", len(failing), strings.Join(failing, ""))
+	}
 	if failed || *skipsFail && len(skipped) > 0 {
 		fmt.Println("\nNOT PASSED")
 		os.Exit(1)
@@ -144,4 +150,32 @@ func show(text *strings.Builder) {
 		}
 	}
 	fmt.Print(said.String())
+}
+
+// maxReasons and maxReason bound what is said again of a failure.
+const maxReasons, maxReason = 5, 400
+
+var reason = regexp.MustCompile(`^\s+[a-z0-9_]+_test\.go:[0-9]+: `)
+
+// reasons are the lines that a test itself has said, without those of the helpers that show logs.
+func reasons(text *strings.Builder) string {
+	if text == nil {
+		return ""
+	}
+	var said strings.Builder
+	n := 0
+	for line := range strings.Lines(text.String()) {
+		if !reason.MatchString(line) {
+			continue
+		}
+		if n++; n > maxReasons {
+			said.WriteString("      …\n")
+			break
+		}
+		if line = strings.TrimSpace(line); len(line) > maxReason {
+			line = line[:maxReason] + "…"
+		}
+		said.WriteString("      " + line + "\n")
+	}
+	return said.String()
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector lets pools lose what was put into them.
+// The race detector lets pools lose what was put into them. `.ci/test` runs these tests without it.
 
 package dockerapi_test
 

@@ -184,37 +184,6 @@ func TestTheRestOfAStreamCanBePassedOnUncut(t *testing.T) {
 	}
 }
 
-// A stream may go on for years: nothing is kept of what was cut.
-func TestACutStreamCostsNoMemory(t *testing.T) {
-	frame := record.AppendFrame(nil, record.Stdout, strings.Repeat("x", 100))
-	event := []byte(`{"status":"start","id":"0123456789abcdef","Type":"container","Action":"start","time":1}` + "\n")
-	for _, c := range []struct {
-		format record.Format
-		chunk  []byte
-	}{{record.Frames, frame}, {record.JSON, event}, {record.Raw, event}} {
-		s := record.NewSplitter(c.format, 1<<20)
-		half := len(c.chunk) / 2
-		step := func() {
-			for _, p := range [][]byte{c.chunk[:half], c.chunk[half:], c.chunk} {
-				for s.Feed(p, false); ; {
-					r, ok, err := s.Next()
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !ok {
-						break
-					}
-					s.Join(&r, r.Data[1:], true)
-				}
-			}
-		}
-		step()
-		if n := testing.AllocsPerRun(100, step); n > 0 {
-			t.Errorf("%s: %v allocations", c.format, n)
-		}
-	}
-}
-
 func BenchmarkSplit(b *testing.B) {
 	event := []byte(`{"status":"start","id":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","Attributes":{"image":"busybox","name":"web"}},"scope":"local","time":1795267176,"timeNano":1795267176694661963}` + "\n")
 	frame := record.AppendFrame(nil, record.Stdout, strings.Repeat("x", 100))
