@@ -67,7 +67,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	shared = shared.with(references.Own())
-	shared.callouts, shared.tenants = g.callouts, newTenants(cfg)
+	shared.callouts, shared.tenants, shared.memory = g.callouts, newTenants(cfg), operatorsPool(cfg)
 	if err := g.startPlugins(ctx, shared); err != nil {
 		g.close(ctx)
 		return nil, err
@@ -127,6 +127,8 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 
 		MaxInstances:  limits.Instances,
 		Tenant:        shared.tenants[f.Tenant],
+		MemoryLimit:   f.Memory,
+		Memory:        filterPool(f, limits, shared),
 		CallTimeout:   limits.Callback,
 		StreamTimeout: limits.Stream,
 		Stages:        stages,
@@ -149,10 +151,30 @@ func newTenants(cfg *config.Config) map[string]*plugin.Tenant {
 	for _, f := range cfg.Plugins() {
 		if f.Tenant != "" && tenants[f.Tenant] == nil {
 			limits := cfg.LimitsOf(f.Tenant)
-			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{Name: f.Tenant, CPU: limits.CPU})
+			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{Name: f.Tenant, CPU: limits.CPU, Memory: limits.Memory})
 		}
 	}
 	return tenants
+}
+
+// operatorsPool is the memory of the filters that are no tenant's: what is not set
+// aside for tenants'. It is a generation's own, as tenants are.
+func operatorsPool(cfg *config.Config) *vm.MemoryPool {
+	name := "limits.total_memory"
+	aside, tenants := cfg.TenantMemory()
+	if tenants > 0 {
+		name = "what tenants' filters leave of limits.total_memory"
+	}
+	return vm.NewMemoryPool(name, cfg.Limits.TotalMemory-aside, nil)
+}
+
+// filterPool is the memory of one filter's instances.
+func filterPool(f *config.Filter, limits *config.Limits, shared *commons) *vm.MemoryPool {
+	within := shared.memory
+	if t := shared.tenants[f.Tenant]; t != nil {
+		within = t.Memory()
+	}
+	return vm.NewMemoryPool("limits.filter_memory", limits.FilterMemory, within)
 }
 
 func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {

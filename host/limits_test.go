@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,5 +89,62 @@ func TestATenantThatComputesTooMuchWaitsAlone(t *testing.T) {
 		if status, body := hungry(t, sockets["dev"], "B1"); status != 200 {
 			t.Errorf("the other tenant got %d %s", status, body)
 		}
+	}
+}
+
+// The filter that has all the memory it may have is refused more, and nobody else.
+func TestATenantsMemoryIsItsOwn(t *testing.T) {
+	engine := infoEngine(t)
+	text, sockets := twoTenants(t, "hungry", "memory: 1MiB")
+	g := hosttest.StartGateway(t, engine.Address(), adminYAML+strings.ReplaceAll(text, "module:", "instances: 2, module:"))
+	got := 0
+	for range 8 { // on two instances
+		_, body := hungry(t, sockets["ci"], "m100")
+		n, err := strconv.Atoi(body)
+		if err != nil {
+			t.Fatalf("got %q", body)
+		}
+		got += n
+	}
+	if got != 14 { // of 16 pages, two of which they began with
+		t.Errorf("it got %d pages, want 14", got)
+	}
+	if _, body := hungry(t, sockets["dev"], "m100"); body != "100" {
+		t.Errorf("the other tenant got %s pages, want 100", body)
+	}
+	g.Log.Wait(t, `"limit":"tenant_limits.memory of tenant ci","value":1048576`)
+	series(t, g, `sluice_filter_memory_bytes{filter="of-ci",tenant="ci"} 1.048576e+06`, `sluice_filter_refused_total{filter="of-ci",limit="memory",tenant="ci"} 786`)
+}
+
+func TestFiltersThatDoNotFitAreNotLoaded(t *testing.T) {
+	engine := infoEngine(t)
+	text, _ := twoTenants(t, "hungry", "memory: 256KiB")
+	text = strings.ReplaceAll(text, "module:", "instances: 4, module:")
+	g := hosttest.StartGateway(t, engine.Address(), text)
+	for _, broken := range []struct{ old, new, want string }{
+		{
+			"instances: 4", "instances: 5",
+			`filter "of-ci": module ` + hosttest.Guest(t, "hungry") + `: memory: 5 instances are to be started, with 65536 bytes each: it needs 320 KiB of memory, and of tenant_limits.memory of tenant ci, which is 256 KiB, 0 KiB are in use`,
+		},
+		{
+			"filters:", "limits: {total_memory: 512MiB, filter_memory: 192KiB}\nfilters:",
+			`it needs 256 KiB of memory, and of limits.filter_memory, which is 192 KiB, 0 KiB are in use`,
+		},
+		{
+			"filters:", "limits: {total_memory: 257MiB}\nfilters:\n  - {name: mine, instances: 17, module: " + hosttest.Guest(t, "hungry") + "}",
+			`it needs 1088 KiB of memory, and of what tenants' filters leave of limits.total_memory, which is 768 KiB, 0 KiB are in use`,
+		},
+	} {
+		g.Write(strings.Replace(text, broken.old, broken.new, 1))
+		err := g.Reload(t.Context())
+		if err == nil || !strings.Contains(err.Error(), broken.want) {
+			t.Errorf("got %v, want %s", err, broken.want)
+		}
+	}
+	// What a generation has is no part of the next one's: else who has all keeps the
+	// operator from loading another.
+	g.Write(text + "min_api_version: \"1.30\"\n")
+	if err := g.Reload(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -62,7 +62,7 @@ func (g *Gateway) snapshot() metrics.Snapshot {
 	stats := g.Stats()
 	s := metrics.Snapshot{Generation: stats.Generation, Retiring: stats.Retiring, Connections: stats.Connections, Streams: stats.Streams}
 	for _, p := range g.current.Load().plugins {
-		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Tenant: p.Tenant(), Instances: p.Instances(), Quarantined: p.Quarantined()})
+		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Tenant: p.Tenant(), Instances: p.Instances(), Memory: p.Memory(), Quarantined: p.Quarantined()})
 	}
 	for _, space := range g.store.Stats() {
 		s.Spaces = append(s.Spaces, metrics.SpaceSnapshot{
@@ -85,6 +85,8 @@ func (g *Gateway) filters() admin.Filters {
 			Tenant:      p.Tenant(),
 			Fuel:        total.Seconds(),
 			FuelMost:    most.Seconds(),
+			Memory:      p.Memory(),
+			Refused:     p.Refusals(),
 			Kind:        f.Kind,
 			Digest:      p.Module().Digest(),
 			Signed:      signedAs(f),

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/store"
+	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // commons is what all generations of a gateway have in common.
@@ -20,6 +21,7 @@ type commons struct {
 	// What follows is of one generation, by name.
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
+	memory   *vm.MemoryPool // of the filters that are no tenant's
 }
 
 func (g *Gateway) commons() *commons {

@@ -75,7 +75,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer closeCallouts(callouts)
-	shared.callouts, shared.tenants = callouts, newTenants(cfg)
+	shared.callouts, shared.tenants, shared.memory = callouts, newTenants(cfg), operatorsPool(cfg)
 	all := cfg.Plugins()
 	report := &Report{Filters: make([]FilterReport, len(all))}
 	for i := range all {

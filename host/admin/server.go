@@ -56,6 +56,11 @@ type Filter struct {
 	// and FuelMost what one of them has at most.
 	Fuel     float64 `json:"fuel_seconds"`
 	FuelMost float64 `json:"fuel_most_seconds"`
+	// Memory is how many bytes all its instances have.
+	Memory int64 `json:"memory_bytes"`
+	// Refused is how often it was refused more of something, by what it was, since it
+	// was configured first.
+	Refused map[string]uint64 `json:"refused,omitempty"`
 }
 
 // The bounds of a request, and of how many there are at a time. A client that is

@@ -186,6 +186,10 @@ type Filter struct {
 	// see Limits.Callback for how that is counted. 0, the default, does not bound it.
 	CPU time.Duration
 
+	// Memory is how many bytes of memory each of its instances may have. Default
+	// Limits.Memory, and no more.
+	Memory uint64
+
 	// Match limits the filter to some requests.
 	Match Match
 
@@ -215,6 +219,7 @@ type Filter struct {
 	// Pos is where the filter is written; for one out of filters_dir its file.
 	Pos Position
 
+	memory *value // where Memory is written
 	origin origin
 	kind   kindKeys
 	owned  *value // the key tenant
@@ -256,6 +261,15 @@ type Limits struct {
 	// Memory is how many bytes of memory one instance of a filter may have,
 	// a multiple of 64 KiB. Default 64 MiB.
 	Memory uint64
+
+	// FilterMemory is how many bytes all instances of one filter may have together.
+	// Default 1 GiB.
+	FilterMemory uint64
+
+	// TotalMemory is how many bytes all instances of all filters may have together.
+	// TenantLimits.Memory of each tenant that has filters is set aside of it; the
+	// operator's filters have the rest between them. Default 4 GiB.
+	TotalMemory uint64
 
 	// Callback is how much one callback of a filter may compute, as the time that
 	// it takes at most. It is counted in instructions (one for a nanosecond), so

@@ -70,6 +70,7 @@ func (l *loader) add(c *Config, f Filter, half string) {
 	if f.VMID == "" {
 		f.VMID = f.Name
 	}
+	l.checkMemory(c, &f)
 	for _, other := range c.Plugins() {
 		if f.Name != "" && f.Name == other.Name {
 			l.fail(f.Pos, fmt.Sprintf("two filters have the name %q", f.Name), "the other is at "+other.Pos.String())
@@ -99,6 +100,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"match":        func(v *value) { f.Match = l.match(v) },
 		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
 		"cpu":          func(v *value) { f.CPU = l.duration(v, "cpu", time.Millisecond, 1024*time.Second) },
+		"memory":       func(v *value) { l.filterMemory(v, f) },
 		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },

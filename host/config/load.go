@@ -39,6 +39,7 @@ func Load(opts Options) (*Config, error) {
 	addDocker(c)
 	l.ttls(c)
 	l.tags(c)
+	l.checkTotalMemory(c)
 	l.checkAdmin(c)
 	l.checkLoops(c)
 	l.checkTokens(c)
@@ -66,7 +67,8 @@ type loader struct {
 	tlsFiles [][]byte               // contents, in order of reading, for the digest
 
 	listenerList, tenantList, upstreamList, filterList, verifyMap, buildkitMap *value
-	adminAddress                                                               *value            // where it is written
+	adminAddress                                                               *value // where it is written
+	totalMemory                                                                *value
 	nested                                                                     map[string]*value // the lists of nestedLists that were written
 
 	verify verification

@@ -91,6 +91,13 @@ func allSettings() []setting {
 			}
 			c.Limits.Memory = uint64(n)
 		}},
+		{path: "limits.filter_memory", standard: "1GiB", set: func(l *loader, c *Config, v *value) {
+			c.Limits.FilterMemory = uint64(l.bytes(v, "limits.filter_memory", 64<<10, 1<<44))
+		}},
+		{path: "limits.total_memory", standard: "4GiB", set: func(l *loader, c *Config, v *value) {
+			c.Limits.TotalMemory = uint64(l.bytes(v, "limits.total_memory", 64<<10, 1<<50))
+			l.totalMemory = v
+		}},
 		{path: "limits.callback", standard: "100ms", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Callback = l.duration(v, "limits.callback", time.Millisecond, 10*time.Minute)
 		}},

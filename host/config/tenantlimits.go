@@ -12,6 +12,10 @@ type TenantLimits struct {
 	// CPU is how much they may compute in a second; see Limits.Callback for how that
 	// is counted. Default 500 ms.
 	CPU time.Duration
+
+	// Memory is how many bytes all instances of all of them may have. It is set aside
+	// of Limits.TotalMemory. Default 256 MiB.
+	Memory uint64
 }
 
 // tenantLimit is one of TenantLimits: its key, its default, and how it is read.
@@ -25,6 +29,9 @@ type tenantLimit struct {
 var tenantLimits = []tenantLimit{
 	{"cpu", "500ms", func(l *loader, limits *TenantLimits, v *value, path string) {
 		limits.CPU = l.duration(v, path, time.Millisecond, 1024*time.Second)
+	}},
+	{"memory", "256MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Memory = uint64(l.bytes(v, path, 64<<10, 1<<44))
 	}},
 }
 

@@ -49,6 +49,8 @@ var (
 
 	descFilterSeconds = owned("filter_seconds", "Time that a filter computed for one callback.", "filter", "stage")
 	descFilterFuel    = owned("filter_fuel_seconds", "Fuel that a filter's callbacks used, in the seconds that limits are written in.", "filter")
+	descFilterRefused = owned("filter_refused_total", "Times that a filter was refused something, by the limit that it had come to.", "filter", "limit")
+	descFilterMemory  = owned("filter_memory_bytes", "Memory that the instances of a filter have.", "filter")
 	descInstances     = owned("filter_instances", "Running instances of a filter.", "filter")
 	descTraps         = owned("filter_traps_total", "Instances that were lost, by reason.", "filter", "reason")
 	descQuarantined   = owned("filter_quarantined", "1 while a filter that crashed too often is not asked.", "filter")
@@ -131,6 +133,8 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 		if f.Quarantined {
 			quarantined = 1
 		}
+		d, labels = descFilterMemory.of(f.Tenant, f.Name)
+		gauge(d, float64(f.Memory), labels...)
 		d, labels = descQuarantined.of(f.Tenant, f.Name)
 		gauge(d, quarantined, labels...)
 	}
@@ -208,6 +212,11 @@ func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for why := range f.traps {
 			count(descTraps, f.traps[why].Load(), trapNames[why])
+		}
+		for what := range f.refused {
+			if n := f.refused[what].Load(); n > 0 {
+				count(descFilterRefused, n, limitNames[what])
+			}
 		}
 		count(descDropped, f.dropped.Load())
 		count(descLost, f.lost.Load())

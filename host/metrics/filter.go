@@ -56,6 +56,7 @@ type Filter struct {
 	most    atomic.Int64 // fuel of one callback
 	traps   [traps]atomic.Uint64
 	dropped atomic.Uint64 // log lines
+	refused [limits]atomic.Uint64
 
 	// What the guest defines. byID is replaced whole, and its first entry is empty.
 	byID          atomic.Pointer[[]*metric]

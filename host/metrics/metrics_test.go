@@ -299,7 +299,7 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 	g.Reloaded(false)
 	s := metrics.Snapshot{
 		Generation: 3, Retiring: 1, Connections: 4, Streams: 2,
-		Filters: []metrics.FilterSnapshot{{Name: "guard", Instances: 2, Quarantined: true}},
+		Filters: []metrics.FilterSnapshot{{Name: "guard", Memory: 4096, Instances: 2, Quarantined: true}},
 		Spaces:  []metrics.SpaceSnapshot{{VMID: "vm", Keys: 1, Bytes: 10, Items: 2, Queued: 20, Refused: 3}},
 	}
 	expect(t, page(t, r, g, s, "sluice_request", "sluice_conn", "sluice_filter", "sluice_hij", "sluice_gen", "sluice_re", "sluice_sh", "sluice_st", "sluice_t"),
@@ -307,6 +307,7 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 		`sluice_connections_accepted_total{} 1`,
 		`sluice_filter_instances{filter="guard"} 2`,
 		`sluice_filter_log_lines_dropped_total{filter="guard"} 1`,
+		`sluice_filter_memory_bytes{filter="guard"} 4096`,
 		`sluice_filter_metrics_refused_total{filter="guard"} 0`,
 		`sluice_filter_quarantined{filter="guard"} 1`,
 		`sluice_filter_seconds{filter="guard",stage="request_body"} 5 values, sum 3600.001010001`,

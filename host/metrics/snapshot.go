@@ -16,6 +16,7 @@ type FilterSnapshot struct {
 	Name        string
 	Tenant      string // "" for the operator's
 	Instances   int
+	Memory      int64 // bytes, of all instances
 	Quarantined bool
 }
 

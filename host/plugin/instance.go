@@ -76,6 +76,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
 		Context: i,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
+		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
 		Stdout:  guestWriter{i, abi.LogLevelInfo},
 		Stderr:  guestWriter{i, abi.LogLevelError},
 	})

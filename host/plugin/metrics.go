@@ -24,6 +24,9 @@ func (p *Plugin) Fuel() (total, most time.Duration) {
 	return duration(units), duration(one)
 }
 
+// Refusals is how often the filter was refused more of something, by what it was.
+func (p *Plugin) Refusals() map[string]uint64 { return p.metrics.Refusals() }
+
 // stageOf is what a callback's time is counted as, plus one; 0 for those whose time
 // is not taken.
 var stageOf = [callbackCount]metrics.Stage{

@@ -49,6 +49,12 @@ type Options struct {
 	// Tenant is what it has together with the other filters of its tenant. Nil: it is
 	// nobody's.
 	Tenant *Tenant
+	// MemoryLimit is how many bytes of memory one instance may have. 0 means the
+	// engine's limit.
+	MemoryLimit uint64
+	// Memory is what that is taken from, for all instances together. Nil is bounded by
+	// nothing.
+	Memory *vm.MemoryPool
 	// StreamTimeout bounds the callbacks of one stream together, as CallTimeout does
 	// one; a stream that lasts is given as much again in each minute. Each byte of a
 	// body that a callback is shown brings 64 units of its own. 0 bounds nothing.
@@ -113,7 +119,8 @@ type Plugin struct {
 	lines   logLimit
 	overdue rareLine // contexts that did not end by themselves
 
-	refusedShares rareLine
+	refusedShares  rareLine
+	memoryRefusals rareLine
 
 	calls        atomic.Int32   // to other services, under way
 	calling      sync.WaitGroup // their goroutines
@@ -200,6 +207,9 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 func (p *Plugin) start() error {
 	if err := p.link(); err != nil {
 		return &StartError{Step: "link", Err: err}
+	}
+	if err := p.checkMemory(); err != nil {
+		return &StartError{Step: "memory", Err: err}
 	}
 	if p.fresh != nil {
 		instance, err := p.startInstance(freshShard)

@@ -3,6 +3,8 @@ package plugin
 import (
 	"errors"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // A Tenant is what the filters of one tenant may use together, and have used. What
@@ -11,6 +13,7 @@ import (
 type Tenant struct {
 	limits TenantLimits
 	cpu    *Allowance
+	memory *vm.MemoryPool
 }
 
 // TenantLimits bound a Tenant. The zero value of each but Name bounds nothing.
@@ -18,6 +21,8 @@ type TenantLimits struct {
 	Name string
 	// CPU is how much its filters may compute in a second; see NewAllowance.
 	CPU time.Duration
+	// Memory is how many bytes all instances of them may have.
+	Memory uint64
 }
 
 // NewTenant returns one that has used nothing.
@@ -26,7 +31,19 @@ func NewTenant(limits TenantLimits) *Tenant {
 	if limits.CPU > 0 {
 		t.cpu = NewAllowance(limits.CPU)
 	}
+	if limits.Memory > 0 {
+		t.memory = vm.NewMemoryPool("tenant_limits.memory of tenant "+limits.Name, limits.Memory, nil)
+	}
 	return t
+}
+
+// Memory is what the memory of its filters' instances is taken from; nil is bounded
+// by nothing.
+func (t *Tenant) Memory() *vm.MemoryPool {
+	if t == nil {
+		return nil
+	}
+	return t.memory
 }
 
 // Name is the tenant's, "" for nil.

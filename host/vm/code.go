@@ -37,6 +37,7 @@ type code struct {
 	// instance's state; valid where stateful is false.
 	state    []string
 	stateful bool
+	memory   uint64 // bytes that an instance has at its start
 }
 
 // export is the shape of an exported function: it takes so many i32 and gives
@@ -102,6 +103,7 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	}
 	c.compiled = compiled
 	c.state, c.stateful = metered.State, !metered.StateInMemory
+	c.memory = outline.pages * pageSize
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/sluice-gateway/sluice/host/vm/meter"
@@ -45,13 +46,16 @@ type InstanceOptions struct {
 	// Fuel bounds each call from outside, with everything that it calls in turn,
 	// in units. 0 means DefaultFuel.
 	Fuel int64
+	// Memory bounds its memory, beside the engine's limit.
+	Memory MemoryOptions
 	// Stdout and Stderr are given what the guest prints, a line a Write, without
 	// the line's end. They are written to by the goroutine that calls. Nil
 	// drops it.
 	Stdout, Stderr io.Writer
 }
 
-// Instantiate makes an instance. It runs nothing: see Start.
+// Instantiate makes an instance. It runs nothing: see Start. The error is a
+// *MemoryError or a *PoolError where its memory does not suffice.
 func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	e := m.code.engine
 	e.mu.Lock()
@@ -81,8 +85,17 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		i.stderr.to, i.stderr.charge = options.Stderr, i.Charge
 		config = config.WithStderr(&i.stderr)
 	}
-	module, err := e.runtime.InstantiateModule(m.code.context, m.code.compiled, config)
+	memory := &memory{limit: e.limit, pool: options.Memory.Pool, refused: options.Memory.Refused}
+	if options.Memory.Limit > 0 {
+		memory.limit = min(memory.limit, options.Memory.Limit)
+	}
+	if err := memory.grow(m.code.memory); err != nil {
+		m.code.release()
+		return nil, fmt.Errorf("instantiate %s: %w", m.name, err)
+	}
+	module, err := e.runtime.InstantiateModule(experimental.WithMemoryAllocator(m.code.context, memory), m.code.compiled, config)
 	if err != nil {
+		memory.Free()
 		m.code.release()
 		return nil, fmt.Errorf("instantiate %s: %w", m.name, err)
 	}

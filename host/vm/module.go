@@ -32,6 +32,9 @@ func (m *Module) Digest() string { return m.code.digest }
 // Size is the length of the source in bytes.
 func (m *Module) Size() int { return m.code.size }
 
+// Memory is how many bytes of memory an instance has at its start.
+func (m *Module) Memory() uint64 { return m.code.memory }
+
 // ExportNames lists the exported functions in alphabetical order. The slice
 // must not be changed.
 func (m *Module) ExportNames() []string { return m.code.names }

@@ -1,0 +1,30 @@
+package metrics
+
+// Limit is what a filter was refused more of, by a limit of its own, of its tenant or
+// of all.
+type Limit uint8
+
+// The limits whose refusals are counted. Log lines and metrics are counted by
+// themselves.
+const (
+	Memory Limit = iota
+	limits
+)
+
+var limitNames = [limits]string{"memory"}
+
+// Refused notes that the filter, or the stream that it was to judge, was refused
+// something.
+func (f *Filter) Refused(what Limit) { f.refused[what].Add(1) }
+
+// Refusals is how often the filter was refused something, by the names of the limits;
+// those that it never came to are left out.
+func (f *Filter) Refusals() map[string]uint64 {
+	all := make(map[string]uint64)
+	for what := range f.refused {
+		if n := f.refused[what].Load(); n > 0 {
+			all[limitNames[what]] = n
+		}
+	}
+	return all
+}

@@ -1,0 +1,149 @@
+package vm_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+const page = 64 << 10
+
+// growBy grows the memory by a page, so many times, and counts how often it did.
+func growBy(t *testing.T, i *vm.Instance, times int) (got int) {
+	t.Helper()
+	for range times {
+		answer, err := i.Func("grow").Call()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += int(uint32(answer))
+	}
+	return got
+}
+
+func TestInstancesOfAPoolHaveNoMoreThanIsInIt(t *testing.T) {
+	engine := newEngine(t, vm.Options{MemoryLimit: 8 * page})
+	module := compile(t, engine, "grower")
+	total := vm.NewMemoryPool("total", 10*page, nil)
+	ci, dev := vm.NewMemoryPool("ci's", 6*page, total), vm.NewMemoryPool("dev's", 20*page, total)
+	var refusals []string
+	instantiate := func(pool *vm.MemoryPool, limit uint64) (*vm.Instance, error) {
+		return module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool, Limit: limit, Refused: func(err error) {
+			refusals = append(refusals, err.Error())
+		}}})
+	}
+	first, err := instantiate(ci, 3*page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := instantiate(ci, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, err := instantiate(dev, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []struct {
+		instance *vm.Instance
+		want     int
+		why      string
+	}{
+		{first, 2, "more than the limit of 192 KiB"}, // its own
+		{second, 2, "of ci's, which is 384 KiB, 384 KiB are in use"},
+		{third, 3, "of total, which is 640 KiB, 640 KiB are in use"},
+	} {
+		refusals = nil
+		if got := growBy(t, of.instance, 10); got != of.want {
+			t.Errorf("it grew by %d pages, want %d", got, of.want)
+		}
+		if len(refusals) != 10-of.want || len(refusals) > 0 && !strings.Contains(refusals[0], of.why) {
+			t.Errorf("refusals: %q, want %q", refusals, of.why)
+		}
+	}
+	var full *vm.PoolError
+	if _, err := instantiate(ci, 0); !errors.As(err, &full) || full.Need != page || full.Used != 6*page || full.Limit != 6*page {
+		t.Errorf("another instance: %v, want a PoolError", err)
+	}
+	if err := dev.Check(page); !errors.As(err, &full) || full.Pool != "total" {
+		t.Errorf("check: %v, want that total is full", err)
+	}
+	if total.Used() != 10*page || ci.Used() != 6*page || dev.Used() != 4*page || ci.Refused() == 0 {
+		t.Errorf("in use: %d, %d, %d", total.Used(), ci.Used(), dev.Used())
+	}
+	// What one gives back another can have.
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := growBy(t, third, 10); got != 3 {
+		t.Errorf("after another was closed it grew by %d pages, want 3", got)
+	}
+	for _, i := range []*vm.Instance{first, third} {
+		if err := i.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total.Used() != 0 || ci.Used() != 0 || dev.Used() != 0 {
+		t.Errorf("all are closed, and in use are %d, %d, %d", total.Used(), ci.Used(), dev.Used())
+	}
+}
+
+// The pages of a memory that grew are zero, and what was in it stays.
+func TestAMemoryThatGrowsKeepsItsContent(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	i, err := compile(t, engine, "grower").Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: vm.NewMemoryPool("p", 64*page, nil)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	i.Memory().WriteUint32Le(8, 0xabcdef)
+	for n := 1; n < 60; n++ {
+		if growBy(t, i, 1) != 1 {
+			t.Fatalf("it did not grow to %d pages", n+1)
+		}
+		view, ok := i.Memory().Read(uint32(n*page), page)
+		if !ok || strings.Trim(string(view), "\x00") != "" {
+			t.Fatalf("page %d is not zero", n)
+		}
+		for at := range view {
+			view[at] = 0xff
+		}
+	}
+	if got, _ := i.Memory().ReadUint32Le(8); got != 0xabcdef {
+		t.Errorf("got %#x", got)
+	}
+}
+
+func TestAPoolUnderHammering(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	module := compile(t, engine, "grower")
+	total := vm.NewMemoryPool("total", 12*page, nil)
+	var wait sync.WaitGroup
+	for n := range 4 {
+		pool := vm.NewMemoryPool("part", uint64(4+n)*page, total)
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for range 50 {
+				i, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
+				if err != nil {
+					continue // the others have it all
+				}
+				for range 6 {
+					_, _ = i.Func("grow").Call()
+				}
+				if pool.Used() > int64(4+n)*page {
+					t.Error("a pool is overdrawn")
+				}
+				_ = i.Close()
+			}
+		}()
+	}
+	wait.Wait()
+	if total.Used() != 0 {
+		t.Errorf("%d bytes are in use by nobody", total.Used())
+	}
+}
