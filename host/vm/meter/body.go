@@ -295,6 +295,7 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 		}
 	case opCall, opReturnCall:
 		callee := r.u32()
+		b.checkFunction(at, callee)
 		b.grow(b.functionShape(callee).effect())
 		if uint64(callee) < uint64(len(b.imported)) {
 			cost = costHostCall
@@ -336,7 +337,9 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	case opRefNull:
 		r.byte()
 	case opRefFunc:
-		b.taken = append(b.taken, r.u32())
+		function := r.u32()
+		b.checkFunction(at, function)
+		b.taken = append(b.taken, function)
 	case prefixMisc:
 		cost = b.misc(at)
 	case prefixVector:

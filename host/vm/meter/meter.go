@@ -88,6 +88,9 @@ func (o Options) withDefaults() Options {
 type Result struct {
 	// Code is the module. It shares no memory with what it was made of.
 	Code []byte
+	// Pause is the index of the function that was added; there is one where the module
+	// defines functions itself.
+	Pause uint32
 	// Functions is the number of functions that the module defines, Charges the
 	// number of places where fuel is charged, and Bulk those of them that charge
 	// by length.

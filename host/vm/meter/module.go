@@ -55,6 +55,9 @@ type module struct {
 	elements uint32   // in element segments
 	taken    []uint32 // functions whose address is taken
 	bodies   []span   // of functions
+	// mostNamed is the last function that is named outside of functions, and where.
+	mostNamed uint32
+	namedAt   int
 	// complexity is how much work all functions so far are for the compiler.
 	complexity uint64
 }
@@ -91,6 +94,37 @@ func (m *module) functionShape(function uint32) shape {
 		return shape{}
 	}
 	return m.shapes[types[index]]
+}
+
+// added is how many functions are added, each with a type: the one that pauses, where
+// there are others that may call it.
+func (m *module) added() uint64 { return uint64(min(len(m.bodies), 1)) }
+
+// pause is the index of the function that is added.
+func (m *module) pause() uint64 { return uint64(len(m.imported) + len(m.bodies)) }
+
+// named keeps a function's index that something names. What the original does not have
+// must not be named: it would be the function that is added. That is checked in the end,
+// when it is known how many there are.
+func (m *module) named(at int, function uint32) {
+	if function >= m.mostNamed {
+		m.mostNamed, m.namedAt = function, at
+	}
+}
+
+// address reads the index of a function whose address is taken.
+func (m *module) address() {
+	at := m.pos
+	function := m.u32()
+	m.named(at, function)
+	m.taken = append(m.taken, function)
+}
+
+// checkFunction refuses the index of a function that the original does not have.
+func (m *module) checkFunction(at int, function uint32) {
+	if uint64(function) >= m.pause() {
+		m.fail(at, "unknown function %d", function)
+	}
 }
 
 // span is a part of the code.
@@ -143,6 +177,9 @@ func (m *module) read() {
 	if len(m.types) != len(m.bodies) {
 		r.fail(r.pos, "%d functions are declared and %d are defined", len(m.types), len(m.bodies))
 	}
+	if m.namedAt > 0 {
+		m.checkFunction(m.namedAt, m.mostNamed)
+	}
 }
 
 // readSection reads the content of one section, all of it and not more.
@@ -181,6 +218,9 @@ func (m *module) readSection(s *section) {
 		}
 	case sectionExport:
 		m.readExports()
+	case sectionStart:
+		at := r.pos
+		m.named(at, r.u32())
 	case sectionElement:
 		for n := r.within("element segments", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
 			m.readElements()
@@ -300,8 +340,11 @@ func (m *module) readExports() {
 			r.fail(at, "exports %q itself", name)
 		}
 		kind := r.byte()
-		if index := r.u32(); kind == kindGlobal {
+		switch index := r.u32(); kind {
+		case kindGlobal:
 			m.checkGlobal(at, index)
+		case kindFunction:
+			m.named(at, index)
 		}
 	}
 }
@@ -340,7 +383,7 @@ func (m *module) constant() {
 		case opRefNull:
 			r.u32() // a kind of reference is a number, too
 		case opRefFunc:
-			m.taken = append(m.taken, r.u32())
+			m.address()
 		case prefixVector:
 			if op := r.byte(); op != vectorConst {
 				r.fail(at, "instruction 0xfd %#x in a constant", op)
@@ -384,7 +427,7 @@ func (m *module) readElements() {
 		if flags&expressions != 0 {
 			m.constant()
 		} else {
-			m.taken = append(m.taken, r.u32())
+			m.address()
 		}
 	}
 }

@@ -11,6 +11,7 @@ type writer struct {
 	frame  int64 // what it pays
 
 	fuel, stack           uint64 // globals
+	pause                 uint64 // the function that is called when one of them is below zero
 	fuelLocal, stackLocal uint64 // i64
 	lengthLocal           uint64 // i32
 }
@@ -18,12 +19,12 @@ type writer struct {
 // writeFunctions rewrites the code section. size is that of what was written
 // before it.
 func (m *module) writeFunctions(size int) []byte {
-	w := &writer{body: body{module: m}, fuel: uint64(m.globals), stack: uint64(m.globals) + 1}
+	w := &writer{body: body{module: m}, fuel: uint64(m.globals), stack: uint64(m.globals) + 1, pause: m.pause()}
 	w.recursion()
 	if m.err != nil {
 		return nil
 	}
-	content := binary.AppendUvarint(nil, uint64(len(m.bodies)))
+	content := binary.AppendUvarint(nil, uint64(len(m.bodies))+m.added())
 	for i, where := range m.bodies {
 		if !w.body.read(where, m.shapes[m.types[i]]) {
 			return nil
@@ -37,7 +38,11 @@ func (m *module) writeFunctions(size int) []byte {
 			return nil
 		}
 	}
-	m.result.Functions = len(m.bodies)
+	if m.added() > 0 {
+		content = binary.AppendUvarint(content, uint64(len(w.pausing())))
+		content = append(content, w.out...)
+	}
+	m.result.Functions, m.result.Pause = len(m.bodies), uint32(w.pause)
 	return content
 }
 
@@ -141,7 +146,13 @@ func (w *writer) charge(local bool, cost func()) {
 		w.opIndex(opGlobalSet, w.fuel)
 		w.opIndex(opGlobalGet, w.fuel)
 	}
-	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock, opUnreachable, opEnd)
+	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock)
+	w.opIndex(opCall, w.pause)
+	if local { // there may be more now
+		w.opIndex(opGlobalGet, w.fuel)
+		w.opIndex(opLocalSet, w.fuelLocal)
+	}
+	w.op(opEnd)
 }
 
 // enter is the charge at the start of a function that pays for stack, too: one
@@ -162,7 +173,24 @@ func (w *writer) enter(cost int64) {
 	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock)
 	w.opIndex(opLocalGet, w.stackLocal) // to tell which of the two it was
 	w.opIndex(opGlobalSet, w.stack)
-	w.op(opUnreachable, opEnd)
+	w.opIndex(opCall, w.pause)
+	w.opIndex(opLocalGet, w.stackLocal) // as the caller left it
+	w.op(opI64Const)
+	w.out = appendSigned(w.out, w.frame)
+	w.op(opI64Add)
+	w.opIndex(opGlobalSet, w.stack)
+	w.op(opEnd)
+}
+
+// pausing is the function that is called when fuel or stack are below zero. The host
+// may have it listened to, and refill the fuel; where it is still below zero, it
+// traps.
+func (w *writer) pausing() []byte {
+	w.out = binary.AppendUvarint(w.out[:0], 0) // locals
+	w.opIndex(opGlobalGet, w.fuel)
+	w.opIndex(opGlobalGet, w.stack)
+	w.op(opI64Or, opI64Const, 0, opI64LtS, opIf, emptyBlock, opUnreachable, opEnd, opEnd)
+	return w.out
 }
 
 func (w *writer) op(bytes ...byte) { w.out = append(w.out, bytes...) }

@@ -47,6 +47,19 @@ func (m *module) write() {
 			exports = true
 			n := r.u32()
 			section(s.id, m.appendExports(nil, n, m.code[r.pos:s.end]))
+		case sectionType, sectionFunction:
+			if m.added() == 0 {
+				out = append(out, m.code[s.begin:s.end]...)
+				continue
+			}
+			content := binary.AppendUvarint(nil, uint64(r.u32())+1)
+			content = append(content, m.code[r.pos:s.end]...)
+			if s.id == sectionType {
+				content = append(content, 0x60, 0, 0) // it takes and gives nothing
+			} else {
+				content = binary.AppendUvarint(content, uint64(len(m.shapes)))
+			}
+			section(s.id, content)
 		case sectionTable:
 			section(s.id, m.appendTables(nil, s))
 		case sectionCode:
