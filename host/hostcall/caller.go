@@ -42,6 +42,10 @@ type Caller interface {
 
 	Fuel
 
+	// Rest says that the call waits for something, maybe for long, and computes
+	// nothing meanwhile.
+	Rest()
+
 	// Shared is what the guest shares with others. Never nil.
 	Shared() Shared
 

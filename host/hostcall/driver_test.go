@@ -50,6 +50,7 @@ func (c *caller) Current() hostcall.Context      { return &c.context }
 func (c *caller) LogLevel() abi.LogLevel         { return c.level }
 func (c *caller) ABIVersion() abi.Version        { return c.version }
 func (c *caller) Restricted() bool               { return c.restricted }
+func (c *caller) Rest()                          {}
 func (c *caller) Log(l abi.LogLevel, msg string) { c.log("log %v %.60q", l, msg) }
 
 func (c *caller) Shared() hostcall.Shared   { return c.shared }

@@ -77,6 +77,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		Context: i,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
 		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
+		Party:   p.options.Name,
 		Stdout:  guestWriter{i, abi.LogLevelInfo},
 		Stderr:  guestWriter{i, abi.LogLevelError},
 	})
@@ -334,6 +335,9 @@ func (i *Instance) SetEffective(id uint32) abi.Status {
 
 // Charge implements hostcall.Caller.
 func (i *Instance) Charge(units int64) bool { return i.vm.Charge(units) }
+
+// Rest implements hostcall.Caller.
+func (i *Instance) Rest() { i.vm.Rest() }
 
 // ABIVersion implements hostcall.Caller.
 func (i *Instance) ABIVersion() abi.Version { return i.plugin.version }

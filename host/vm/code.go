@@ -97,7 +97,8 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}
-	compiled, err := c.engine.runtime.CompileModule(workers(ctx), metered.Code)
+	listening := experimental.WithFunctionListenerFactory(workers(ctx), pauses{c.engine, metered.Pause})
+	compiled, err := c.engine.runtime.CompileModule(listening, metered.Code)
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}

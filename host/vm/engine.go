@@ -41,7 +41,11 @@ type Engine struct {
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache // nil without CacheDir
 	wasi    api.Module
-	config  wazero.ModuleConfig // what every instance has in common
+	// instances are those that are not closed, by what wazero calls them: api.Module
+	// to *Instance.
+	instances sync.Map
+	lanes     lanes
+	config    wazero.ModuleConfig // what every instance has in common
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -60,6 +64,7 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 		limit: pages * pageSize,
 		codes: make(map[string]*code),
 	}
+	e.lanes.init()
 	if e.link == nil {
 		e.link = func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return nil, false }
 	}
@@ -74,7 +79,7 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 		config = config.WithCompilationCache(cache)
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	wasi, err := newWASI(ctx, e.runtime)
+	wasi, err := e.newWASI(ctx)
 	if err != nil {
 		_ = e.runtime.Close(ctx)
 		return nil, fmt.Errorf("make WASI: %w", err)
@@ -82,6 +87,20 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 	e.wasi = wasi
 	e.config = instanceConfig()
 	return e, nil
+}
+
+// instanceOf is the instance that a module of wazero's is; nil where it is none of a
+// guest.
+func (e *Engine) instanceOf(module api.Module) *Instance {
+	i, _ := e.instances.Load(module)
+	instance, _ := i.(*Instance)
+	return instance
+}
+
+// charge takes fuel from the guest that a module is, as Instance.Charge does.
+func (e *Engine) charge(module api.Module, units int64) bool {
+	i := e.instanceOf(module)
+	return i == nil || i.Charge(units)
 }
 
 // MemoryLimit is the memory that an instance may have, in bytes.

@@ -28,3 +28,22 @@ func Scan(code []byte) (rewritten []byte, start string, err error) {
 	}
 	return o.code, o.start, nil
 }
+
+// Lanes are how many calls may begin to compute at length now, and how many wait.
+func (e *Engine) Lanes() (free, waiting int) {
+	e.lanes.mu.Lock()
+	defer e.lanes.mu.Unlock()
+	for _, p := range e.lanes.parties {
+		waiting += len(p.waiting)
+	}
+	return e.lanes.free, waiting
+}
+
+// EnterLane and LeaveLane stand for a call that computes at length.
+func (e *Engine) EnterLane(party string) { e.lanes.enter(party) }
+
+// LeaveLane is the end of EnterLane.
+func (e *Engine) LeaveLane() { e.lanes.leave() }
+
+// Starve takes the fuel from a call that has just lost its lane.
+func (i *Instance) Starve() { i.reserve = 0 }

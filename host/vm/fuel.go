@@ -40,11 +40,16 @@ func (i *Instance) Charge(units int64) bool {
 	if i.depth == 0 {
 		return true
 	}
-	left := int64(i.tank.Get())
-	if units > 0 {
-		left = max(left-units, -1<<62)
-		i.tank.Set(uint64(left))
+	if units <= 0 {
+		return i.left() >= 0
 	}
+	// Usually the slice has as much, and then that is all there is to do.
+	if left := int64(i.tank.Get()) - units; left >= 0 {
+		i.tank.Set(uint64(left))
+		return true
+	}
+	left := max(i.left()-units, -1<<62)
+	i.fill(left)
 	return left >= 0
 }
 
@@ -54,13 +59,14 @@ func (i *Instance) Used() int64 {
 	if i.closed || i.budget == 0 {
 		return 0
 	}
-	return i.budget - int64(i.tank.Get())
+	return i.budget - i.left()
 }
 
 // sleep is what a guest's wait is made of. Time that is slept is paid like time
 // that is computed, and cannot be longer than what is left.
 func (i *Instance) sleep(nanoseconds int64) {
 	if i.Charge(nanoseconds) {
+		i.Rest()
 		time.Sleep(time.Duration(nanoseconds))
 	}
 }

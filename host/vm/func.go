@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tetratelabs/wazero/api"
 )
@@ -82,7 +83,7 @@ func (f *Func) enter(start bool) error {
 	outermost := i.depth == 0
 	if outermost {
 		i.budget = i.fuel
-		i.tank.Set(uint64(i.budget))
+		i.fill(i.budget)
 	}
 	i.depth++
 	f.running = true
@@ -96,6 +97,7 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
+	i.Rest() // the call is over
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()
 	}
@@ -135,6 +137,10 @@ const unreachable = "unreachable"
 
 // explain tells a trap that metering made from one of the guest's own.
 func (i *Instance) explain(trap *TrapError) {
+	metered := int64(i.tank.Get()) < 0 || int64(i.stack.Get()) < 0
+	if metered && trap.Reason == unreachable { // in the function that metering added
+		_, trap.Stack, _ = strings.Cut(trap.Stack, "\n")
+	}
 	switch {
 	case trap.Reason != unreachable && trap.Err != errOverdrawn:
 	case int64(i.tank.Get()) < 0:

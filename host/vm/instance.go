@@ -24,11 +24,16 @@ type Instance struct {
 	context context.Context
 	funcs   map[string]*Func
 
-	tank   api.MutableGlobal   // the guest's fuel, a signed number
-	stack  api.MutableGlobal   // what is left of its stack
-	state  []api.MutableGlobal // the guest's own, looked up for a snapshot
-	fuel   int64               // for a call
-	budget int64               // what the last call was given
+	tank  api.MutableGlobal   // the guest's fuel, a signed number
+	stack api.MutableGlobal   // what is left of its stack
+	state []api.MutableGlobal // the guest's own, looked up for a snapshot
+	fuel  int64               // for a call
+	// reserve is what is left for the call that is running beside what is in the tank,
+	// inLane tells that it computes at length: see slice.go.
+	reserve int64
+	inLane  bool
+	party   string
+	budget  int64 // what the last call was given
 
 	depth    int // of calls, since host calls call the guest's allocator
 	trap     *TrapError
@@ -48,6 +53,9 @@ type InstanceOptions struct {
 	Fuel int64
 	// Memory bounds its memory, beside the engine's limit.
 	Memory MemoryOptions
+	// Party is with whom the instance takes turns when many calls compute at length:
+	// instances of one party have one turn between them. "" is a party like others.
+	Party string
 	// Stdout and Stderr are given what the guest prints, a line a Write, without
 	// the line's end. They are written to by the goroutine that calls. Nil
 	// drops it.
@@ -71,6 +79,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		name:    m.name,
 		context: options.Context,
 		funcs:   make(map[string]*Func),
+		party:   options.Party,
 	}
 	if i.context == nil {
 		i.context = context.Background()
@@ -103,6 +112,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	i.memory = module.Memory()
 	i.tank = module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
 	i.stack = module.ExportedGlobal(meter.StackGlobal).(api.MutableGlobal)
+	e.instances.Store(module, i)
 	return i, nil
 }
 
@@ -167,6 +177,7 @@ func (i *Instance) Close() error {
 	}
 	i.closed = true
 	i.flush()
+	i.code.engine.instances.Delete(i.module)
 	err := i.module.Close(context.Background())
 	// Whoever still holds the instance must not hold its memory.
 	i.module, i.memory, i.tank, i.stack, i.state, i.funcs = nil, nil, nil, nil, nil, nil

@@ -21,18 +21,18 @@ func isWASI(module string) bool { return slices.Contains(wasiNames, module) }
 // newWASI makes the functions of WASI: wazero's, with three of our own. Guests are
 // given clocks, randomness and two writers, and no files, arguments or
 // environment.
-func newWASI(ctx context.Context, runtime wazero.Runtime) (api.Module, error) {
+func (e *Engine) newWASI(ctx context.Context) (api.Module, error) {
 	i32 := api.ValueTypeI32
-	builder := runtime.NewHostModuleBuilder(wasiNames[0])
+	builder := e.runtime.NewHostModuleBuilder(wasiNames[0])
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(builder)
 	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(procExit), []api.ValueType{i32}, nil).Export("proc_exit")
-	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(randomGet), []api.ValueType{i32, i32}, []api.ValueType{i32}).Export("random_get")
+	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(e.randomGet), []api.ValueType{i32, i32}, []api.ValueType{i32}).Export("random_get")
 	builder.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(fdClose), []api.ValueType{i32}, []api.ValueType{i32}).Export("fd_close")
-	compiled, err := builder.Compile(experimental.WithFunctionListenerFactory(ctx, toll{}))
+	compiled, err := builder.Compile(experimental.WithFunctionListenerFactory(ctx, toll{e}))
 	if err != nil {
 		return nil, err
 	}
-	return runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+	return e.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
 }
 
 // procExit ends the call. wazero's own closes the module as well, and every later
@@ -55,7 +55,7 @@ func fdClose(_ context.Context, _ api.Module, stack []uint64) {
 
 // randomGet fills guest memory with random bytes, at most maxRandom at once: a
 // host function cannot be interrupted.
-func randomGet(_ context.Context, module api.Module, stack []uint64) {
+func (e *Engine) randomGet(_ context.Context, module api.Module, stack []uint64) {
 	const (
 		maxRandom = 64 << 10
 		eFault    = 21
@@ -72,7 +72,7 @@ func randomGet(_ context.Context, module api.Module, stack []uint64) {
 		stack[0] = eFault
 		return
 	}
-	if !charge(module, randomUnits*int64(size)) {
+	if !e.charge(module, randomUnits*int64(size)) {
 		return // the guest traps when it is back
 	}
 	_, _ = rand.Read(view) // never fails

@@ -1,0 +1,174 @@
+package vm
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Compiled guest code cannot be interrupted: neither Go's scheduler nor its garbage
+// collector, which stops the world twice a cycle, gets at a goroutine that is in it. So
+// a call is given its fuel in slices, and between two of them it is in Go for a moment,
+// where it can be stopped, and can be made to wait for others.
+const (
+	// sliceUnits is a slice. The slowest code, which waits for memory at each
+	// instruction, takes a millisecond and a half for it; most takes some 50
+	// microseconds.
+	sliceUnits = 200_000
+	// briefUnits is what a call may use before it counts as one that computes at
+	// length, and has to share a lane with others of the kind: see lanes.
+	briefUnits = 2_000_000
+)
+
+// fill gives the call that is running so much fuel in all: a slice of it at once. What is
+// below zero is a debt, which it traps by.
+func (i *Instance) fill(units int64) {
+	slice := min(units, sliceUnits)
+	i.reserve = units - slice
+	i.tank.Set(uint64(max(slice, math.MinInt64/2)))
+}
+
+// left is how much fuel the call that is running has.
+func (i *Instance) left() int64 { return int64(i.tank.Get()) + i.reserve }
+
+// pause is where a guest comes when its slice is used up. It goes on with the next one,
+// or traps when there is none.
+func (i *Instance) pause() {
+	left := i.left()
+	i.fill(left)
+	if left < 0 || i.budget-left < briefUnits {
+		return
+	}
+	lanes := &i.code.engine.lanes
+	if i.inLane {
+		lanes.turn(i.party)
+		return
+	}
+	lanes.enter(i.party)
+	i.inLane = true
+}
+
+// Rest is called before a host call waits for something, so that others compute
+// meanwhile. Nothing has to be done afterwards.
+func (i *Instance) Rest() {
+	if i.inLane {
+		i.inLane = false
+		i.code.engine.lanes.leave()
+	}
+}
+
+// pauses listens to the function that package meter adds to a module.
+type pauses struct {
+	engine   *Engine
+	function uint32
+}
+
+var _ experimental.FunctionListenerFactory = pauses{}
+
+// NewFunctionListener implements experimental.FunctionListenerFactory.
+func (p pauses) NewFunctionListener(def api.FunctionDefinition) experimental.FunctionListener {
+	if def.Index() != p.function {
+		return nil
+	}
+	return p
+}
+
+// Before implements experimental.FunctionListener.
+func (p pauses) Before(_ context.Context, module api.Module, _ api.FunctionDefinition, _ []uint64, _ experimental.StackIterator) {
+	if i := p.engine.instanceOf(module); i != nil {
+		i.pause()
+	}
+}
+
+// After implements experimental.FunctionListener.
+func (pauses) After(context.Context, api.Module, api.FunctionDefinition, []uint64) {}
+
+// Abort implements experimental.FunctionListener.
+func (pauses) Abort(context.Context, api.Module, api.FunctionDefinition, error) {}
+
+// lanes bounds how many calls compute at length at the same time: one less than there are
+// processors, so that one is left for everything else, and for whoever waits for the
+// network. Those who wait take turns by party, and not by how many calls each has.
+type lanes struct {
+	mu      sync.Mutex
+	free    int
+	parties []*party // that wait, the next one first
+}
+
+// party is those of one name that wait.
+type party struct {
+	name    string
+	waiting []chan struct{}
+}
+
+func (l *lanes) init() { l.free = max(1, runtime.GOMAXPROCS(0)-1) }
+
+// enter waits for a lane.
+func (l *lanes) enter(name string) {
+	l.mu.Lock()
+	if l.free > 0 {
+		l.free--
+		l.mu.Unlock()
+		return
+	}
+	turn := l.queue(name)
+	l.mu.Unlock()
+	<-turn
+}
+
+// queue adds a call to those of its party. The caller holds mu.
+func (l *lanes) queue(name string) chan struct{} {
+	turn := make(chan struct{})
+	for _, p := range l.parties {
+		if p.name == name {
+			p.waiting = append(p.waiting, turn)
+			return turn
+		}
+	}
+	l.parties = append(l.parties, &party{name: name, waiting: []chan struct{}{turn}})
+	return turn
+}
+
+// leave gives the lane to the next one.
+func (l *lanes) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.pass() {
+		l.free++
+	}
+}
+
+// pass wakes the first call of the party whose turn it is, which goes to the end of the
+// queue. False: nobody waits. The caller holds mu.
+func (l *lanes) pass() bool {
+	if len(l.parties) == 0 {
+		return false
+	}
+	next := l.parties[0]
+	l.parties = l.parties[1:]
+	close(next.waiting[0])
+	if next.waiting = next.waiting[1:]; len(next.waiting) > 0 {
+		l.parties = append(l.parties, next)
+	}
+	return true
+}
+
+// turn lets somebody else go first, if anybody waits, and comes back with a lane.
+func (l *lanes) turn(name string) {
+	l.mu.Lock()
+	if len(l.parties) == 0 {
+		l.mu.Unlock()
+		if runtime.GOMAXPROCS(0) == 1 {
+			runtime.Gosched() // there is no other processor for the others
+		}
+		return
+	}
+	turn := l.queue(name)
+	l.pass()
+	l.mu.Unlock()
+	<-turn
+}

@@ -1,0 +1,108 @@
+package vm_test
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// waitFor polls a condition that other goroutines bring about.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s in 30 seconds", what)
+		}
+	}
+}
+
+// A guest with fuel for days loops, and the process goes on: its garbage is collected
+// again and again, and another call gets its turn. Were the guest not left between two
+// slices, the first collection would never end.
+func TestACollectionDoesNotWaitForALoopToEnd(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	all, _ := engine.Lanes()
+	for range all - 1 { // one is left
+		engine.EnterLane("others")
+		defer engine.LeaveLane()
+	}
+	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 1 << 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	ended := make(chan error)
+	go func() {
+		_, err := i.Func("spin").Call()
+		ended <- err
+	}()
+	waitFor(t, "call that computes at length", func() bool { free, _ := engine.Lanes(); return free == 0 })
+	for range 5 {
+		runtime.GC()
+	}
+	engine.EnterLane("another") // so the guest waits for its turn
+	i.Starve()
+	engine.LeaveLane()
+	trap := trapped(t, <-ended, "used up its fuel of 1125899906842624 units")
+	if !trap.OutOfFuel {
+		t.Error("not out of fuel")
+	}
+	if free, waiting := engine.Lanes(); free != 1 || waiting != 0 {
+		t.Errorf("%d lanes are free and %d calls wait, want 1 and 0", free, waiting)
+	}
+}
+
+// However many calls of one party wait, another's waits for one of them at most.
+func TestLanesGoRoundByParty(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	all, _ := engine.Lanes()
+	for range all {
+		engine.EnterLane("first")
+	}
+	var mu sync.Mutex
+	var order []string
+	var calls sync.WaitGroup
+	for n, party := range []string{"many", "many", "many", "many", "one"} {
+		calls.Go(func() {
+			engine.EnterLane(party)
+			mu.Lock()
+			order = append(order, party)
+			mu.Unlock()
+			engine.LeaveLane()
+		})
+		waitFor(t, "call that waits", func() bool { _, waiting := engine.Lanes(); return waiting == n+1 })
+	}
+	engine.LeaveLane()
+	calls.Wait()
+	if want := []string{"many", "one", "many", "many", "many"}; !slices.Equal(order, want) {
+		t.Errorf("got %v, want %v", order, want)
+	}
+	for range all - 1 {
+		engine.LeaveLane()
+	}
+	if free, _ := engine.Lanes(); free != all {
+		t.Errorf("%d lanes are free, want %d", free, all)
+	}
+}
+
+// What a call uses is counted over its slices, and a host call may take more than the
+// slice has.
+func TestSlicesAddUpToTheBudget(t *testing.T) {
+	i := instantiate(t, "traps", vm.InstanceOptions{Fuel: 10_000_000})
+	_, err := i.Func("spin").Call()
+	trapped(t, err, "used up its fuel of 10000000 units")
+	if got := i.Used(); got <= 10_000_000 || got > 10_000_100 {
+		t.Errorf("used %d units of 10,000,000", got)
+	}
+	i = instantiate(t, "traps", vm.InstanceOptions{Fuel: 50_000_000})
+	if got := call(t, i, "sleep", 1); got != 0 { // a million units, and some milliseconds more would be too many
+		t.Errorf("got errno %d, want 0", got)
+	}
+	if got := i.Used(); got < 1_000_000 || got > 1_001_000 {
+		t.Errorf("a millisecond's sleep cost %d units", got)
+	}
+}
