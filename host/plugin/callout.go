@@ -74,6 +74,8 @@ func (c *callouts) HTTPCall(upstream []byte, h hostcall.HTTPCall) (uint32, abi.S
 	return call.id, abi.StatusOK
 }
 
+const tooManyCalls = "the filter has too many calls under way at a time; further ones are refused"
+
 // begin gives a call its id and its place among those under way.
 // INTERNAL_FAILURE: there are too many.
 func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
@@ -83,8 +85,11 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	switch {
 	case i.lost.Load(), owner != nil && owner.usage.over(p.streamBudget):
 		return nil, abi.StatusInternalFailure
-	case owner != nil && owner.calls >= p.options.StreamCallouts, int(p.calls.Load()) >= p.options.Callouts:
-		p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused")
+	case owner != nil && owner.calls >= p.options.StreamCallouts:
+		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.stream_callouts"), slog.Int("value", p.options.StreamCallouts))
+		return nil, abi.StatusInternalFailure
+	case int(p.calls.Load()) >= p.options.Callouts:
+		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.callouts"), slog.Int("value", p.options.Callouts))
 		return nil, abi.StatusInternalFailure
 	}
 	if c.pending == nil {
@@ -208,8 +213,8 @@ func (call *pendingCall) failed(err error) {
 }
 
 // warn writes a line if it is time for one.
-func (r *rareLine) warn(log *slog.Logger, message string) {
+func (r *rareLine) warn(log *slog.Logger, message string, attrs ...any) {
 	if count := r.take(time.Now(), 1); count > 0 {
-		log.Warn(message, slog.Int("times", count))
+		log.Warn(message, append(attrs, slog.Int("times", count))...)
 	}
 }

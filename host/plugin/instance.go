@@ -202,11 +202,24 @@ func (i *Instance) lose(err error) {
 	if errors.As(err, &trap) && trap.Stack != "" {
 		attrs = append(attrs, slog.String("stack", trap.Stack))
 	}
+	attrs = append(attrs, i.exceeded(trap)...)
 	if i.serving { // else the error goes up to whoever starts it
 		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
 		i.plugin.metrics.Trapped(why(err))
 		i.plugin.crashed()
 	}
+}
+
+// exceeded names the limit that a guest which trapped had come to, if it had.
+func (i *Instance) exceeded(trap *vm.TrapError) []any {
+	limit := func(name string, value any) []any { return []any{slog.String("limit", name), slog.Any("value", value)} }
+	switch most := i.plugin.engine.MemoryLimit(); {
+	case trap != nil && trap.OutOfFuel && i.serving:
+		return limit("limits.callback", i.plugin.options.CallTimeout.String())
+	case i.vm != nil && uint64(i.memory()) >= most:
+		return limit("limits.memory", most) // it cannot have any more, which guests end by
+	}
+	return nil
 }
 
 // memory is how many bytes of memory the guest has.

@@ -45,6 +45,9 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 	allowed, dropped := i.plugin.lines.take(time.Now())
 	if !allowed {
 		i.plugin.metrics.Dropped()
+		if dropped == 1 {
+			log.Warn("the filter logs too much; lines are dropped", slog.Int("lines_a_second", logRate), slog.Int("at_once", logBurst))
+		}
 		return
 	}
 	if dropped > 0 {
@@ -85,7 +88,7 @@ type logLimit struct {
 }
 
 // take asks for a line. dropped is how many were refused since the last one that
-// was not.
+// was not, with this one.
 func (l *logLimit) take(now time.Time) (allowed bool, dropped int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +98,7 @@ func (l *logLimit) take(now time.Time) (allowed bool, dropped int) {
 	l.last = now
 	if l.used+1 > logBurst {
 		l.dropped++
-		return false, 0
+		return false, l.dropped
 	}
 	l.used++
 	dropped, l.dropped = l.dropped, 0

@@ -19,13 +19,23 @@ func (s *shared) space() store.Space { return s.plugin.options.Space }
 
 // status is a store's error in the words of the ABI. An operator is told when
 // something was refused, since the filter is the only one who knows otherwise.
-func (s *shared) status(err error) abi.Status {
+func (s *shared) status(err error, bounds func(store.Limits) slog.Attr) abi.Status {
 	if err == store.ErrFull || err == store.ErrUnavailable {
 		if n := s.plugin.refusedShares.take(time.Now(), 1); n > 0 {
-			s.plugin.log.Warn("changes of what the filter shares were refused", slog.Int("changes", n), slog.Any("reason", err), slog.String("vm_id", s.plugin.options.VMID))
+			s.plugin.log.Warn("changes of what the filter shares were refused", slog.Int("changes", n), slog.Any("reason", err),
+				slog.String("vm_id", s.plugin.options.VMID), bounds(s.space().Limits()))
 		}
 	}
 	return statusOf(err)
+}
+
+// The bounds of what is shared, by their keys in a configuration.
+func dataBounds(l store.Limits) slog.Attr {
+	return slog.Group("shared_data", slog.Int("keys", l.Keys), slog.Int64("bytes", l.Bytes))
+}
+
+func queueBounds(l store.Limits) slog.Attr {
+	return slog.Group("shared_queues", slog.Int("queues", l.Queues), slog.Int("items", l.QueueItems), slog.Int64("bytes", l.QueueBytes))
 }
 
 func statusOf(err error) abi.Status {
@@ -53,19 +63,19 @@ func (s *shared) GetData(key []byte) ([]byte, uint32, abi.Status) {
 
 // SetData implements hostcall.Shared.
 func (s *shared) SetData(key, value []byte, cas uint32) abi.Status {
-	return s.status(s.space().Set(key, value, cas))
+	return s.status(s.space().Set(key, value, cas), dataBounds)
 }
 
 // DeleteData implements hostcall.Shared.
 func (s *shared) DeleteData(key []byte, cas uint32) abi.Status {
-	return s.status(s.space().Delete(key, cas))
+	return s.status(s.space().Delete(key, cas), dataBounds)
 }
 
 // RegisterQueue implements hostcall.Shared.
 func (s *shared) RegisterQueue(name string) (uint32, abi.Status) {
 	id, err := s.space().Register(name)
 	if err != nil {
-		return 0, s.status(err)
+		return 0, s.status(err, queueBounds)
 	}
 	s.plugin.queues.register((*Instance)(s), id)
 	return uint32(id), abi.StatusOK
@@ -79,13 +89,13 @@ func (s *shared) ResolveQueue(vmID, name string) (uint32, abi.Status) {
 
 // Enqueue implements hostcall.Shared.
 func (s *shared) Enqueue(queue uint32, item []byte) abi.Status {
-	return s.status(s.space().Enqueue(store.QueueID(queue), item))
+	return s.status(s.space().Enqueue(store.QueueID(queue), item), queueBounds)
 }
 
 // Dequeue implements hostcall.Shared.
 func (s *shared) Dequeue(queue uint32) ([]byte, abi.Status) {
 	item, err := s.space().Dequeue(store.QueueID(queue))
-	return item, s.status(err)
+	return item, s.status(err, queueBounds)
 }
 
 // Requeue implements hostcall.Shared.

@@ -33,6 +33,9 @@ func (s *space) Get(key []byte) ([]byte, uint32, error) {
 // over tells whether the entry's time is over.
 func (s *space) over(e *entry) bool { return e.expires != 0 && e.expires <= s.store.now() }
 
+// Limits implements Space.
+func (s *space) Limits() Limits { return *s.store.limits.Load() }
+
 // Set implements Space.
 func (s *space) Set(key, value []byte, number uint32) error {
 	if len(key) > MaxNameBytes {

@@ -52,6 +52,9 @@ type Store interface {
 // A Space is what one namespace has. Byte slices that are passed in are copied;
 // those that are handed out must not be changed.
 type Space interface {
+	// Limits are the bounds that hold now.
+	Limits() Limits
+
 	// Get returns a value and its number. ErrNotFound.
 	Get(key []byte) (value []byte, cas uint32, err error)
 
