@@ -77,7 +77,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		Context: i,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
 		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
-		Party:   p.options.Name,
+		Party:   p.party(),
 		Stdout:  guestWriter{i, abi.LogLevelInfo},
 		Stderr:  guestWriter{i, abi.LogLevelError},
 	})
@@ -96,6 +96,15 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
 	i.serving = true
 	return i, nil
+}
+
+// party is whose turn it is when filters compute at length: a tenant's, or else the
+// filter's own. What stands before the names cannot be in one.
+func (p *Plugin) party() string {
+	if p.options.Tenant != "" {
+		return "tenant " + p.options.Tenant
+	}
+	return p.options.Name
 }
 
 // lock is what everybody enters the instance by. New streams look at the queue
