@@ -1,0 +1,30 @@
+;; resume closes its stream and then goes on with it: lets it go, changes its fields and its body, answers it. It does the
+;; same from a tick to every context that there was, ended ones among them.
+(module
+  (import "env" "proxy_set_tick_period_milliseconds" (func $tick_every (param i32) (result i32)))
+  (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+  (import "env" "proxy_send_local_response" (func $answer (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_replace_header_map_value" (func $replace (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
+  (import "env" "proxy_done" (func $done (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) ":path")
+  (data (i32.const 80) "/forged")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32) (drop (call $tick_every (i32.const 5))) (i32.const 1))
+  (func $go_on
+    (drop (call $continue (i32.const 0)))
+    (drop (call $continue (i32.const 1)))
+    (drop (call $replace (i32.const 0) (i32.const 64) (i32.const 5) (i32.const 80) (i32.const 7)))
+    (drop (call $answer (i32.const 200) (i32.const 0) (i32.const 0) (i32.const 80) (i32.const 7) (i32.const 0) (i32.const 0) (i32.const -1)))
+    (drop (call $done)))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $close (i32.const 0)))
+    (call $go_on)
+    (i32.const 0))
+  (func (export "proxy_on_tick") (param i32) (local $n i32)
+    (loop $again
+      (if (i32.eqz (call $effective (local.get $n))) (then (call $go_on)))
+      (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100))))))

@@ -1,0 +1,21 @@
+;; twice answers a request itself, and again otherwise, and lets it go on besides; and once more in its response, where its
+;; own answer passes it.
+(module
+  (import "env" "proxy_send_local_response" (func $answer (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "first")
+  (data (i32.const 80) "second")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+  (func $say (param $code i32) (param $text i32) (param $size i32)
+    (drop (call $answer (local.get $code) (i32.const 0) (i32.const 0) (local.get $text) (local.get $size) (i32.const 0) (i32.const 0) (i32.const -1))))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (call $say (i32.const 403) (i32.const 64) (i32.const 5))
+    (call $say (i32.const 200) (i32.const 80) (i32.const 6))
+    (drop (call $continue (i32.const 0)))
+    (drop (call $continue (i32.const 1)))
+    (i32.const 0))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+    (call $say (i32.const 200) (i32.const 80) (i32.const 6))
+    (i32.const 0)))
