@@ -101,8 +101,8 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 // party is whose turn it is when filters compute at length: a tenant's, or else the
 // filter's own. What stands before the names cannot be in one.
 func (p *Plugin) party() string {
-	if p.options.Tenant != "" {
-		return "tenant " + p.options.Tenant
+	if tenant := p.Tenant(); tenant != "" {
+		return "tenant " + tenant
 	}
 	return p.options.Name
 }
