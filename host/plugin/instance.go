@@ -219,16 +219,13 @@ func (i *Instance) lose(err error) {
 	}
 }
 
-// exceeded names the limit that a guest which trapped had come to, if it had.
+// exceeded names the limit that a guest which trapped had come to, if that is one of the
+// configuration's.
 func (i *Instance) exceeded(trap *vm.TrapError) []any {
-	limit := func(name string, value any) []any { return []any{slog.String("limit", name), slog.Any("value", value)} }
-	switch most := i.plugin.engine.MemoryLimit(); {
-	case trap != nil && trap.OutOfFuel && i.serving:
-		return limit("limits.callback", i.plugin.options.CallTimeout.String())
-	case i.vm != nil && uint64(i.memory()) >= most:
-		return limit("limits.memory", most) // it cannot have any more, which guests end by
+	if trap == nil || !trap.OutOfFuel || !i.serving {
+		return nil
 	}
-	return nil
+	return []any{slog.String("limit", "limits.callback"), slog.String("value", i.plugin.options.CallTimeout.String())}
 }
 
 // memory is how many bytes of memory the guest has.

@@ -96,7 +96,6 @@ type Options struct {
 type Plugin struct {
 	options Options
 	log     *slog.Logger
-	engine  *vm.Engine
 	module  *vm.Module
 	version abi.Version
 	exports Stages // stages that module and options allow
@@ -183,7 +182,6 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	p := &Plugin{
 		options: options,
 		log:     logger(&options),
-		engine:  engine,
 		module:  module,
 		shards:  make([]shard, options.Instances),
 		changed: make(chan struct{}),
