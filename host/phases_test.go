@@ -12,7 +12,7 @@ import (
 )
 
 //go:generate go test -run TestEachPhaseOffersWhatItMay -update
-var _ = flag.Bool("update", false, "write the tables of README.md")
+var update = flag.Bool("update", false, "write the tables of README.md, and the golden files")
 
 // probed are the columns of the table of phases: what the guest "probe" tries, by
 // the place of its two digits in the line.
