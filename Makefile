@@ -60,7 +60,7 @@ filters: ## compile the bundled filters with TinyGo
 	filters/build.sh
 
 .PHONY: guests
-guests: ## make the test guests anew with wabt's wat2wasm and TinyGo
+guests: ## make the test guests anew with wat2wasm, TinyGo and AssemblyScript
 	.ci/guests
 
 .PHONY: lint
