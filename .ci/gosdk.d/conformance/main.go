@@ -305,6 +305,8 @@ func (*connection) OnUpstreamData(size int, end bool) types.Action {
 	return types.ActionContinue
 }
 
-func (*connection) OnDownstreamClose(peer types.PeerType) { say("downstream_connection_close", int(peer)) }
-func (*connection) OnUpstreamClose(peer types.PeerType)   { say("upstream_connection_close", int(peer)) }
-func (*connection) OnStreamDone()                         { say("log") }
+func (*connection) OnDownstreamClose(peer types.PeerType) {
+	say("downstream_connection_close", int(peer))
+}
+func (*connection) OnUpstreamClose(peer types.PeerType) { say("upstream_connection_close", int(peer)) }
+func (*connection) OnStreamDone()                       { say("log") }
