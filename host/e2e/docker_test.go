@@ -280,6 +280,8 @@ type terminal struct {
 	file    *os.File
 	out     logBuffer
 	done    chan struct{}
+
+	repeated []string // lines that the terminal may show any number of times
 }
 
 // terminal starts docker in a terminal of 24 lines and 80 columns.
@@ -327,6 +329,21 @@ func (x *terminal) end() result {
 	x.d.Helper()
 	<-x.done
 	r := result{stdout: x.out.String(), code: x.command.ProcessState.ExitCode()}
-	x.d.note("$ docker %s (in a terminal)\n%sexit %d\n", strings.Join(x.args, " "), block("tty", r.stdout), r.code)
+	x.d.note("$ docker %s (in a terminal)\n%sexit %d\n", strings.Join(x.args, " "), block("tty", x.once(r.stdout)), r.code)
 	return r
+}
+
+// once is text with the first of each of the repeated lines.
+func (x *terminal) once(text string) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		word := strings.TrimSpace(line)
+		if seen[word] {
+			continue
+		}
+		seen[word] = slices.Contains(x.repeated, word)
+		b.WriteString(line)
+	}
+	return b.String()
 }

@@ -59,9 +59,10 @@ func (x *terminal) resizedUntil(rows, columns uint16, want string) {
 	x.d.Fatalf("resized to %d × %d, and never saw %q in %q", rows, columns, want, &x.out)
 }
 
-// typedUntil types keys again and again until the terminal shows want.
+// typedUntil types a line again and again until the terminal shows want. How often that was is not in the transcript.
 func (x *terminal) typedUntil(keys, want string) {
 	x.d.Helper()
+	x.repeated = []string{strings.TrimSpace(keys), want}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		x.typed(keys)
 		for range 20 {
