@@ -34,7 +34,7 @@ test-long: ## the tests that take long, beside all others: minutes of silence, g
 	@TEST_TIMEOUT=2h .ci/test -tags long ./...
 
 .PHONY: test-engines
-test-engines: ## the end-to-end tests on newer engines, those of Debian trixie and sid; as root
+test-engines: ## the end-to-end tests on newer engines (26, 28, 29), unpacked and built for it; as root
 	@.ci/test-engines
 
 .PHONY: fuzz

@@ -206,6 +206,9 @@ func (a answer) denied() bool {
 	return strings.Contains(a.body, `{"message":"denied by filter \"`) || a.status == 101 && strings.Contains(a.body, `denied by filter "`)
 }
 
+// settingsFrame is the type of the frame that begins a connection of HTTP/2.
+const settingsFrame = 4
+
 // sendAll writes all requests of a case on one connection, without waiting for answers, and reads the answers.
 func sendAll(t testing.TB, address string, c hosttest.BypassCase) (answers []answer, err error) {
 	t.Helper()
@@ -230,6 +233,10 @@ func sendAll(t testing.TB, address string, c hosttest.BypassCase) (answers []ans
 	in := bufio.NewReader(conn)
 	for _, step := range c.Steps {
 		method, _, _ := bytes.Cut(step.Request, []byte(" "))
+		if head, err := in.Peek(4); err == nil && head[0] == 0 && head[3] == settingsFrame {
+			answers = append(answers, answer{0, "HTTP/2"})
+			break
+		}
 		response, err := http.ReadResponse(in, &http.Request{Method: string(method)})
 		if err != nil {
 			return answers, fmt.Errorf("after %d answers: %w", len(answers), err)

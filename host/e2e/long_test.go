@@ -128,7 +128,7 @@ func TestBuildOfALargeContext(t *testing.T) {
 				d := newDocker(t, c, way.address)
 				dockerfile := tarOf("Dockerfile", "FROM "+image+"\nCOPY large /\nRUN wc -c </large\n")
 				build := d.patient("build", "--force-rm", "--network", "none", "-t", d.name+":built", "-")
-				build.Stdin = io.MultiReader(bytes.NewReader(dockerfile[:1024]), zerosArchive(size)) // without the first archive's end
+				build.Stdin = io.MultiReader(bytes.NewReader(dockerfile[:1024]), noiseArchive(size)) // without the first archive's end
 				began := time.Now()
 				r := d.finish(build, []string{"build"})
 				t.Logf("built in %v", time.Since(began).Round(time.Second))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -112,7 +113,7 @@ type passage struct {
 func (p passage) through(size int64) {
 	p.Helper()
 	tag := fmt.Sprintf("%s:%d", p.name, size)
-	imported := p.send(http.MethodPost, fmt.Sprintf("/images/create?fromSrc=-&repo=%s&tag=%d", p.name, size), zerosArchive(size))
+	imported := p.send(http.MethodPost, fmt.Sprintf("/images/create?fromSrc=-&repo=%s&tag=%d", p.name, size), noiseArchive(size))
 	p.answer(imported, "sha256:")
 	saved := p.send(http.MethodGet, "/images/"+tag+"/get", nil)
 	counted := &countingReader{r: saved.Body}
@@ -153,8 +154,8 @@ func (p passage) answer(response *http.Response, part string) {
 	}
 }
 
-// zerosArchive is a tar archive of one file that is made up while it is read.
-func zerosArchive(size int64) io.Reader {
+// noiseArchive is a tar archive of one file that is made up while it is read, and that no engine can compress.
+func noiseArchive(size int64) io.Reader {
 	head := tarOf("large", "")[:512]
 	copy(head[124:136], fmt.Sprintf("%011o\x00", size))
 	copy(head[148:156], "        ")
@@ -164,14 +165,7 @@ func zerosArchive(size int64) io.Reader {
 	}
 	copy(head[148:156], fmt.Sprintf("%06o\x00 ", sum))
 	padded := (size + 511) / 512 * 512
-	return io.MultiReader(bytes.NewReader(head), io.LimitReader(zeros{}, padded+1024))
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+	return io.MultiReader(bytes.NewReader(head), io.LimitReader(rand.NewChaCha8([32]byte{1}), size), bytes.NewReader(make([]byte, padded-size+1024)))
 }
 
 type countingReader struct {
