@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…   runs a command that has to end with this code
 //	logged FILE ARG…      runs sluice with its log in a file
 //	await FILE REGEXP     waits until something is in a file
+//	gone FILE             waits until there is no such file
 //	signal NAME COMMAND   sends a signal to a command in the background
 //	fill FROM TO          copies a file, its $VARIABLES filled in; in one step, as mv
 //	request …             asks until the answer is the expected one; see the function
@@ -67,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"signal": signalBackground,
 			"fill":   fill,
 			"await":  await,
+			"gone":   gone,
 		},
 	})
 }
@@ -127,6 +130,18 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no %q in %s within %s (%v):\n%s", args[1], args[0], patience, err, text)
 }
 
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone FILE")
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Lstat(ts.MkAbs(args[0])); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+	ts.Fatalf("%s is still there after %s", args[0], patience)
+}
+
 func fill(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: fill FROM TO")
@@ -139,7 +154,7 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 
 // patience bounds how long request waits for what a test expects. Only a test
 // that fails needs it.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // request is a small HTTP client:
 //

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // FakeDocker is an engine whose every byte a test decides. It accepts connections on a unix socket, reads one request
@@ -171,13 +172,34 @@ func (d *FakeDocker) Connections() (accepted, open int) {
 	return d.accepted, len(d.conns)
 }
 
-// CloseIdle closes every connection that waits for a request, as the engine does after 300 seconds.
+// CloseIdle closes every connection, as the engine does after 300 seconds, once all of them wait for a request: whoever has just read an
+// answer need not wait for that. They are closed for good when it returns. It fails the test when its context ends before.
 func (d *FakeDocker) CloseIdle() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for c, idle := range d.conns {
-		if idle {
-			_ = c.Close()
+	d.t.Helper()
+	for asked := false; ; {
+		d.mu.Lock()
+		waiting := len(d.conns)
+		for _, idle := range d.conns {
+			if idle {
+				waiting--
+			}
+		}
+		if waiting == 0 && !asked {
+			asked = true
+			for c := range d.conns {
+				_ = c.Close()
+			}
+		}
+		open := len(d.conns)
+		d.mu.Unlock()
+		// A closed connection is one for its peer, who may write to it until then, when nobody reads from it any more.
+		if asked && open == 0 {
+			return
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-d.t.Context().Done():
+			d.t.Fatalf("hosttest: %d of %d connections are not idle", waiting, open)
 		}
 	}
 }
