@@ -187,7 +187,7 @@ func TestADeniedAttachToATerminalOverTCPEndsInAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	write(t, conn, "POST /v1.41/containers/terminal/attach?stream=1 HTTP/1.1\r\nHost: docker\r\n%sContent-Length: 0\r\n\r\n", askUpgrade)
 	r := bufio.NewReader(conn)
 	readHead(t, r)

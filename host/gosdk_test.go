@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
@@ -142,12 +141,14 @@ func TestGoSDKHTTPBodyChunk(t *testing.T) {
 	examples(t, func(t *testing.T, example func(name, keys string) string) {
 		engine := hosttest.StartFakeDocker(t)
 		engine.Handle("POST /images/load", echo)
-		g := hosttest.StartGateway(t, engine.Address(), example("http_body_chunk", single))
+		// A filter before it shows when a piece has come: pieces are what a read brings.
+		config := strings.Replace(example("http_body_chunk", single), "filters:\n", "filters:\n  - {name: before, module: "+hosttest.Guest(t, "transcript")+"}\n", 1)
+		g := hosttest.StartGateway(t, engine.Address(), config)
 		conn, r := g.Dial()
 		fmt.Fprint(conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n")
-		for _, chunk := range []string{"one", "two"} {
+		for n, chunk := range []string{"one", "two"} {
 			fmt.Fprintf(conn, "%x\r\n%s\r\n", len(chunk), chunk)
-			time.Sleep(50 * time.Millisecond) // pieces are what a read brings
+			eventually(t, "the filter has "+chunk, func() bool { return strings.Count(g.Log.String(), `"msg":"request_body"`) == n+1 })
 		}
 		fmt.Fprint(conn, "7\r\npattern\r\n")
 		if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 403 ") || !strings.Contains(head, "powered-by: proxy-wasm-go-sdk") {

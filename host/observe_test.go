@@ -45,7 +45,7 @@ func askAdmin(t *testing.T, g *hosttest.Gateway, path string) (status int, body 
 // its answer.
 func series(t *testing.T, g *hosttest.Gateway, want ...string) (page string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		status, page := askAdmin(t, g, "/metrics")
 		missing := ""
 		for _, line := range want {
@@ -100,7 +100,7 @@ func TestMetricsOfTheGateway(t *testing.T) {
 		// The filter's counters outlive its generation, and go with its name.
 		`sluice_filter_seconds_count{filter="trap-on-header-1",stage="request_headers"} 3`,
 	)
-	for deadline := time.Now().Add(20 * time.Second); strings.Contains(page, `filter="deny-2"`); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); strings.Contains(page, `filter="deny-2"`); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a filter that is gone is shown")
 		}
@@ -174,7 +174,7 @@ func TestReadinessFollowsTheEngine(t *testing.T) {
 		}
 	}
 	engine.Stop()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		status, body := askAdmin(t, g, "/readyz")
 		if status == 503 && strings.HasPrefix(body, "not ready: connect to the engine at unix://") {
 			break

@@ -230,7 +230,7 @@ func TestAClientThatLeavesEndsAHeldRecord(t *testing.T) {
 		conn, r := g.Dial()
 		write(t, conn, "%s", request)
 		readHead(t, r)
-		for deadline := time.Now().Add(20 * time.Second); len(saw(g.Log)) == 0; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(saw(g.Log)) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("the filter saw no record")
 			}
@@ -422,7 +422,7 @@ func TestADeniedFrameCutsAHijackedStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	write(t, conn, "%s", execStart("/v1.41", askUpgrade, "{}"))
 	r := bufio.NewReader(conn)
 	readHead(t, r)

@@ -24,7 +24,7 @@ func ask(t *testing.T, network, address, request string) (int, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	write(t, conn, "%s", strings.ReplaceAll(request, "\n", "\r\n")+"\r\n\r\n")
 	return status(t, bufio.NewReader(conn))
 }

@@ -187,7 +187,7 @@ func TestAClientThatGoesAwayEndsTheEnginesStream(t *testing.T) {
 	conn.Close()
 	select {
 	case <-gone:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the engine still streams to nobody")
 	}
 }

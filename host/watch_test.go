@@ -14,7 +14,7 @@ import (
 // becomes waits until a request gets this status.
 func becomes(t *testing.T, g *hosttest.Gateway, what string, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		code, _ := get(t, g, "/info", "")
 		if code == want {
 			return
@@ -90,7 +90,7 @@ func TestSettingsOfReloadingTakeEffectWithAReload(t *testing.T) {
 	g.Write("reload: {watch: true, debounce: 10ms, poll: 20ms}\n" + filters(t, "noop"))
 	becomes(t, g, "with another poll", 200)
 	g.Write(unwatched + filters(t, "noop"))
-	for deadline := time.Now().Add(20 * time.Second); g.Config().Reload.Watch; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); g.Config().Reload.Watch; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("watch: false was not taken up")
 		}
@@ -114,7 +114,7 @@ func TestMoreConnectionsAreServedAfterAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	_ = second.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = second.SetDeadline(time.Now().Add(time.Minute))
 	write(t, second, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
 	go func() {
 		code, _ := status(t, bufio.NewReader(second))

@@ -235,15 +235,20 @@ func TestHowGRPCCallsEnd(t *testing.T) {
 }
 
 func TestACancelledStreamEndsAtBothSides(t *testing.T) {
-	ended := make(chan error, 1)
+	begun, ended := make(chan struct{}), make(chan error, 1)
 	u := open(t, callout.Options{Address: serveGRPC(t, "unix", func(_ any, s grpc.ServerStream) error {
 		_ = s.SendHeader(nil)
+		close(begun)
 		<-s.Context().Done()
 		ended <- s.Context().Err()
 		return nil
 	})})
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
+	defer cancel()
+	go func() {
+		<-begun
+		cancel()
+	}()
 	if got := call(t, u, "Watch", nil, 0).Run(ctx, &transcript{}); got.Code != callout.CodeCancelled {
 		t.Errorf("status %+v", got)
 	}
@@ -252,7 +257,7 @@ func TestACancelledStreamEndsAtBothSides(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("the service sees %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the service was not told")
 	}
 }
@@ -276,7 +281,7 @@ func TestOnlySoMuchWaitsToBeSent(t *testing.T) {
 	done := make(chan callout.Status)
 	go func() { done <- stream.Run(t.Context(), &transcript{}) }()
 	sent := 0
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		// The transport takes what its windows hold; then it is full for good.
 		if err := stream.Send(make([]byte, 900)); err == nil {
 			sent++

@@ -67,7 +67,7 @@ func (s *inside) held() held {
 	s.Helper()
 	var h held
 	// Connections end and retired generations are freed in the background: what is held is what remains after that.
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		runtime.GC()
 		next := held{goroutines: runtime.NumGoroutine(), mappings: mappings(s.T), files: files(s.T)}
 		stats := s.gateway.Stats()

@@ -49,7 +49,7 @@ func tenants(t *testing.T) (s *sandbox, alice, bob *tenant) {
 	by := func(name string) *tenant {
 		socket := filepath.Join(filepath.Dir(g.socket), name)
 		// The listeners open one after the other, and serving waits for the first.
-		for limit := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			conn, err := net.Dial("unix", socket)
 			if err == nil {
 				_ = conn.Close()

@@ -30,7 +30,7 @@ func TestBypassCorpus(t *testing.T) {
 				}
 				client.Close()
 			}()
-			_ = server.SetDeadline(time.Now().Add(30 * time.Second))
+			_ = server.SetDeadline(time.Now().Add(time.Minute))
 			conn := wire.NewConn(server, wire.Options{})
 			defer conn.Close()
 			for i, step := range c.Steps {

@@ -141,7 +141,7 @@ func (g *Gateway) Dial() (*net.UnixConn, *bufio.Reader) {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // a test that hangs fails
+	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // a test that hangs fails
 	return conn.(*net.UnixConn), bufio.NewReader(conn)
 }
 
@@ -187,7 +187,7 @@ func (l *Log) Write(p []byte) (int, error) {
 // long. A request is logged after its answer.
 func (l *Log) Wait(t testing.TB, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(l.String(), text); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(l.String(), text); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log does not hold %q", text)
 		}

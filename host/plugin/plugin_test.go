@@ -125,7 +125,7 @@ func TestCallbacksComeInTheirOrder(t *testing.T) {
 		"msg=request_headers", "msg=request_body", "msg=response_headers", "msg=response_body", "msg=done",
 		"msg=log", "msg=delete", // by proxy_done, from a tick
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(log.messages()) < len(want) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); len(log.messages()) < len(want) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	p.Close(t.Context())

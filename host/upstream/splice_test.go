@@ -42,7 +42,7 @@ func (j *joined) wait(t *testing.T) result {
 	select {
 	case r := <-j.result:
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(20 * time.Second): // less than patience
 		t.Fatal("the splice does not end")
 	}
 	return result{}
@@ -221,7 +221,7 @@ func TestOutputSurvivesBrokenStdin(t *testing.T) {
 	each(t, func(t *testing.T, client, engine string) {
 		j := join(t, client, engine)
 		output := bytes.Repeat([]byte("y\n"), 100_000)
-		stopped := make(chan struct{})
+		came, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
 			for {
@@ -239,11 +239,13 @@ func TestOutputSurvivesBrokenStdin(t *testing.T) {
 			}
 			// On TCP such a close may drop what the gateway has not read yet; that is the engine's doing.
 			closeWrite(t, j.engine)
-			time.Sleep(20 * time.Millisecond)
+			<-came
 			j.engine.Close()
 		}()
 		got := make([]byte, len(output))
-		if _, err := io.ReadFull(j.client, got); err != nil || !bytes.Equal(got, output) {
+		_, err := io.ReadFull(j.client, got)
+		close(came)
+		if err != nil || !bytes.Equal(got, output) {
 			t.Fatalf("output is lost: %v", err)
 		}
 		io.Copy(io.Discard, j.client)

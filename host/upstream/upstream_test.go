@@ -161,7 +161,7 @@ func exchange(c *wire.Conn, r *wire.Request, body string) (resp wire.Response, g
 // within waits for what other goroutines bring about.
 func within(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("never: %s", what)
 		}

@@ -13,7 +13,7 @@ import (
 func eventually(t *testing.T, c *wire.Conn, want wire.PeerState) {
 	t.Helper()
 	got := c.PeerState()
-	for limit := time.Now().Add(5 * time.Second); got != want && time.Now().Before(limit); got = c.PeerState() {
+	for limit := time.Now().Add(time.Minute); got != want && time.Now().Before(limit); got = c.PeerState() {
 		time.Sleep(time.Millisecond)
 	}
 	if got != want {
@@ -125,7 +125,7 @@ func TestStaleConnections(t *testing.T) {
 			t.Errorf("%s: a fresh connection is stale", kind)
 		}
 		server.Close()
-		for limit := time.Now().Add(5 * time.Second); !c.Stale(); time.Sleep(time.Millisecond) {
+		for limit := time.Now().Add(time.Minute); !c.Stale(); time.Sleep(time.Millisecond) {
 			if time.Now().After(limit) {
 				t.Fatalf("%s: a closed connection is not stale", kind)
 			}
@@ -133,7 +133,7 @@ func TestStaleConnections(t *testing.T) {
 		server, client = pair(t, kind)
 		c = wire.NewConn(client, wire.Options{})
 		io.WriteString(server, "HTTP/1.1 408 Request Timeout\r\n\r\n")
-		for limit := time.Now().Add(5 * time.Second); !c.Stale(); time.Sleep(time.Millisecond) {
+		for limit := time.Now().Add(time.Minute); !c.Stale(); time.Sleep(time.Millisecond) {
 			if time.Now().After(limit) {
 				t.Fatalf("%s: a connection that speaks unasked is not stale", kind)
 			}
