@@ -117,7 +117,7 @@ func within[T any](t *testing.T, what string, c <-chan T) T {
 	case v := <-c:
 		return v
 	case <-time.After(time.Minute):
-		t.Fatalf("%s: nothing in 20 seconds", what)
+		t.Fatalf("%s: nothing within a minute", what)
 		panic("unreachable")
 	}
 }

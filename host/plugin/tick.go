@@ -13,6 +13,9 @@ type ticker struct {
 	period time.Duration
 	armed  bool // the instance is in service
 	timer  *time.Timer
+	// service counts the times that it was in service: an instance that was put
+	// back serves another stream, and a tick that came late is not that one's.
+	service uint64
 }
 
 // set changes the period; 0 stops the ticks. Called by the guest, so under the
@@ -33,22 +36,23 @@ func (i *Instance) armTick() {
 	t.schedule(i)
 }
 
-// disarm ends the ticks for good.
+// disarm ends the ticks for good, or until the instance is in service again.
 func (t *ticker) disarm() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.armed, t.period = false, 0
+	t.service++
 	if t.timer != nil {
 		t.timer.Stop()
 		t.timer = nil
 	}
 }
 
-// isArmed tells whether ticks may come.
-func (t *ticker) isArmed() bool {
+// isArmed tells whether ticks of this time in service may come.
+func (t *ticker) isArmed(service uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.armed
+	return t.armed && t.service == service
 }
 
 // interval is the period, 0 without ticks.
@@ -72,13 +76,14 @@ func (t *ticker) schedule(i *Instance) {
 		t.timer = nil
 	}
 	if t.armed && t.period > 0 {
-		t.timer = time.AfterFunc(t.period, i.onTick)
+		service := t.service
+		t.timer = time.AfterFunc(t.period, func() { i.onTick(service) })
 	}
 }
 
-func (i *Instance) onTick() {
+func (i *Instance) onTick(service uint64) {
 	serves := i.background(func() error {
-		if !i.tick.isArmed() {
+		if !i.tick.isArmed(service) {
 			return nil // disarmed while this one waited for the instance
 		}
 		if empty, _ := i.plugin.exhausted(); empty || i.plugin.rests() {
@@ -94,5 +99,7 @@ func (i *Instance) onTick() {
 	}
 	i.tick.mu.Lock()
 	defer i.tick.mu.Unlock()
-	i.tick.schedule(i)
+	if i.tick.service == service {
+		i.tick.schedule(i)
+	}
 }
