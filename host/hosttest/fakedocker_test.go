@@ -156,7 +156,7 @@ func TestFakeDockerLosesConnectionsOnRequest(t *testing.T) {
 	if _, open := d.Connections(); open != 0 {
 		t.Errorf("%d connections are open, want none", open)
 	}
-	if _, err := r.ReadByte(); err != io.EOF {
-		t.Errorf("got %v, want the connection's end", err)
+	if rest, err := io.ReadAll(r); err != nil || string(rest) != "OK" {
+		t.Errorf("got %q, %v, want the answer's body and the connection's end", rest, err)
 	}
 }

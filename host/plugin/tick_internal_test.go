@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,36 +26,52 @@ func TestALateTickIsNotTheNextStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close(context.Background()) })
-	var log bytes.Buffer
+	var log lockedBuffer
 	p, err := New(t.Context(), engine, Options{
-		Name: "ticks", Code: code, Isolation: PerStream, Instances: 1, MaxInstances: 1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Name: "late", Code: code, Isolation: PerStream, Instances: 1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close(context.Background()) })
-	p.fresh.origin.period = time.Hour // no other tick than those of this test
-
-	first, err := p.fresh.acquire(t.Context())
+	i, err := p.fresh.acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := first.tick.service
-	first.spent = true
-	first.unlock()
-	second, err := p.fresh.acquire(t.Context())
-	if err != nil || second != first {
-		t.Fatalf("got another instance, %v: it was not put back", err)
-	}
-	log.Reset()
-	second.unlock()
+	first := i.tick.service
+	// What the end of a stream and the beginning of the next do, with no other ticks than those of this test.
+	i.tick.disarm()
+	i.tick.rest(time.Hour)
+	i.armTick()
+	log.take()
+	i.unlock()
 
-	second.onTick(service)
-	if strings.Contains(log.String(), "tick") {
-		t.Errorf("the second stream had the first one's tick: %s", &log)
+	i.onTick(first)
+	if said := log.take(); strings.Contains(said, `"tick: `) {
+		t.Errorf("the second stream had the first one's tick: %s", said)
 	}
-	second.onTick(service + 1)
-	if !strings.Contains(log.String(), "tick") {
-		t.Error("the second stream has no ticks of its own")
+	i.onTick(first + 1)
+	if said := log.take(); !strings.Contains(said, `"tick: `) {
+		t.Errorf("the second stream has no ticks of its own: %s", said)
 	}
+}
+
+// lockedBuffer is for a logger whose text is read while it logs.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// take returns what was logged since it was called last.
+func (b *lockedBuffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.text.Reset()
+	return b.text.String()
 }
