@@ -280,7 +280,7 @@ func TestSharingUnderHammering(t *testing.T) {
 		}
 	}
 	series(t, g, fmt.Sprintf(`custom_header_value_counts_value_none_reporter_wasmgosdk{filter="meter"} %d`, 2*(2+clients*rounds)),
-		`under_way{filter="meter"} 0`, `sluice_shared_queue_items{tenant="",vm_id="receiver"} 0`, `sluice_streams 0`, `sluice_retiring_generations 0`)
+		`under_way{filter="meter"} 0`, `sluice_shared_queue_items{vm_id="receiver"} 0`, `sluice_streams 0`, `sluice_retiring_generations 0`)
 	client.CloseIdleConnections()
 	if err := g.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
