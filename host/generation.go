@@ -128,6 +128,8 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		MaxInstances:  limits.Instances,
 		Tenant:        shared.tenants[f.Tenant],
 		MemoryLimit:   f.Memory,
+		LogLimit:      plugin.LogLimit{Lines: limits.LogLines, Bytes: limits.LogBytes},
+		TickPeriod:    limits.Tick,
 		Memory:        filterPool(f, limits, shared),
 		CallTimeout:   limits.Callback,
 		StreamTimeout: limits.Stream,
@@ -151,7 +153,11 @@ func newTenants(cfg *config.Config) map[string]*plugin.Tenant {
 	for _, f := range cfg.Plugins() {
 		if f.Tenant != "" && tenants[f.Tenant] == nil {
 			limits := cfg.LimitsOf(f.Tenant)
-			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{Name: f.Tenant, CPU: limits.CPU, Memory: limits.Memory})
+			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{
+				Name: f.Tenant, CPU: limits.CPU, Memory: limits.Memory,
+				Contexts: limits.Contexts, Callouts: limits.Callouts, Held: limits.Held,
+				Log: plugin.LogLimit{Lines: limits.LogLines, Bytes: limits.LogBytes},
+			})
 		}
 	}
 	return tenants

@@ -21,6 +21,7 @@ import (
 
 func metricsOptions(cfg *config.Config, log *slog.Logger) metrics.Options {
 	o := metrics.Options{Series: cfg.Metrics.Series, Shown: cfg.Admin.Address != "", Logger: log}
+	o.TenantSeries = func(tenant string) int { return cfg.LimitsOf(tenant).Series }
 	for _, t := range cfg.Metrics.Tags {
 		o.Tags = append(o.Tags, metrics.Tag{Name: t.Name, Pattern: t.Pattern})
 	}

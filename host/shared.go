@@ -52,6 +52,13 @@ func storeLimits(cfg *config.Config) store.Limits {
 		QueueItems: cfg.SharedQueues.Items,
 		QueueBytes: cfg.SharedQueues.Bytes,
 	}
+	quota := func(t config.TenantLimits) store.TenantLimits {
+		return store.TenantLimits{Keys: t.SharedKeys, Bytes: t.SharedBytes, QueueItems: t.QueueItems, QueueBytes: t.QueueBytes}
+	}
+	limits.Tenant, limits.Tenants = quota(cfg.TenantLimits), make(map[string]store.TenantLimits)
+	for _, t := range cfg.Tenants {
+		limits.Tenants[t.Name] = quota(t.Limits)
+	}
 	for _, t := range cfg.SharedData.TTL {
 		limits.TTL = append(limits.TTL, store.TTL{Prefix: t.Prefix, After: t.TTL})
 	}

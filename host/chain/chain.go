@@ -50,7 +50,7 @@ type Chain struct {
 	// RecordLimit is how many bytes a record of a stream may have; 0 means
 	// record.MinLimit.
 	RecordLimit int
-	// PauseLimit is how long a filter may hold a stream.
+	// PauseLimit is how long a filter may hold a stream, all its pauses together.
 	PauseLimit time.Duration
 	// MinAPIVersion is the lowest API version that a rewritten request may ask for.
 	MinAPIVersion string

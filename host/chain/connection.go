@@ -103,6 +103,7 @@ func (s *Stream) BeginDownstream(outlet Outlet) {
 	s.request.outlet, s.request.outletErr = outlet, nil
 	for i := range s.filters {
 		f := &s.filters[i]
+		_ = f.hold(0, 0)
 		f.bodies[0].buffer.Reset(nil) // of the request, which has gone
 		f.bodies[0].own = false
 		f.resumed[0].Store(false)

@@ -122,6 +122,7 @@ func (s *Stream) expire(d *direction) bool {
 		}
 		f.holding[way] = 0
 		held := append([]byte(nil), f.bodies[way].buffer.Bytes...)
+		_ = f.hold(way, 0)
 		f.bodies[way].buffer.Reset(nil)
 		if !s.push(d, i+d.step, held, false) {
 			return false

@@ -220,6 +220,9 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, false
 	case action == abi.ActionContinue:
 	case endOfStream:
+		if !s.countHeld(d, f) {
+			return nil, false
+		}
 		goesOn, lost := s.await(d, f, stage, before)
 		if !goesOn {
 			return nil, false
@@ -233,12 +236,16 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 			held.store = append(held.store[:0], b.Bytes...)
 			b.Bytes, held.own = held.store, true
 		}
+		if !s.countHeld(d, f) {
+			return nil, false
+		}
 		if len(prefix) == 0 {
 			return nil, false
 		}
 		return prefix, s.settle(d, f)
 	}
 	out := b.Bytes
+	_ = f.hold(way, 0)
 	if held.own {
 		held.store = out[:0] // grown meanwhile; out is read before it is used again
 	}
@@ -249,6 +256,18 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		out = append(prefix, out...)
 	}
 	return out, s.settle(d, f)
+}
+
+// countHeld accounts for what the filter holds. False means that its tenant's filters
+// hold too much together, and that s.local is set.
+func (s *Stream) countHeld(d *direction, f *filterStream) bool {
+	way := f.way(d)
+	err := f.hold(way, len(f.bodies[way].buffer.Bytes))
+	if err == nil {
+		return true
+	}
+	s.gatewayAnswer(VerdictDeny, f, 503, fmt.Sprintf("filter %q cannot hold the %s: %s", f.name(), s.nameOf(d), err), err.Error())
+	return false
 }
 
 // noteRewrite is told of what a filter lets go of.
@@ -331,7 +350,9 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 	way := f.way(d)
 	f.holding[way] = stage
 	defer func() { f.holding[way] = 0 }()
-	timer := time.NewTimer(s.chain.PauseLimit)
+	began := time.Now()
+	defer func() { f.paused += time.Since(began) }()
+	timer := time.NewTimer(s.chain.PauseLimit - f.paused)
 	defer timer.Stop()
 	if d.step > 0 && s.info.Holder != nil {
 		// Nobody reads from the client meanwhile: it has to be watched.

@@ -187,6 +187,8 @@ type filterStream struct {
 	closed   atomic.Bool    // close_stream was called
 	lost     atomic.Bool    // its instance is gone
 
+	// paused is how long the stream has waited for it, in all.
+	paused time.Duration
 	// heldSince is when it began to hold what it holds of what passes in pieces.
 	heldSince [2]time.Time
 	connected bool // proxy_on_new_connection was called
@@ -211,6 +213,28 @@ type heldBody struct {
 	buffer abi.Buffer
 	store  []byte // backs the buffer when it outlives the caller's chunk
 	own    bool   // the buffer's bytes are ours, and no longer the caller's
+	// counted is how much of it was counted as held, of a tenant's filter.
+	counted int
+}
+
+// hold has a filter that is a tenant's account for what it holds of a body now.
+func (f *filterStream) hold(way, bytes int) error {
+	b := &f.bodies[way]
+	if bytes == b.counted || !f.filter.Plugin.Holds() {
+		return nil
+	}
+	if err := f.filter.Plugin.Hold(bytes - b.counted); err != nil {
+		return err
+	}
+	b.counted = bytes
+	return nil
+}
+
+// letGo is hold of nothing, in both directions.
+func (f *filterStream) letGo() {
+	for way := range f.bodies {
+		_ = f.hold(way, 0) // to let go is always allowed
+	}
 }
 
 // contentLength is a field that frames a message, and which only filters are shown.
@@ -278,6 +302,7 @@ func (s *Stream) Close() {
 		// Still referred to by a guest, and left to the garbage collector: but
 		// not with bodies that nobody can see any more.
 		for i := range s.filters {
+			s.filters[i].letGo()
 			s.filters[i].bodies = [2]heldBody{}
 			s.filters[i].splitter = nil
 		}
@@ -303,10 +328,11 @@ func (s *Stream) Close() {
 }
 
 func (f *filterStream) reset() {
+	f.letGo()
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
 	f.records, f.splitter, f.record, f.connected = false, nil, noRecord, false
-	f.heldSince = [2]time.Time{}
+	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
 		b := &f.bodies[d]
 		b.buffer.Reset(nil)

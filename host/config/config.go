@@ -282,7 +282,8 @@ type Limits struct {
 	// Default 2 s.
 	Stream time.Duration
 
-	// Pause is how long a filter may hold a stream that it paused. Default 30 s.
+	// Pause is how long a filter may hold a stream that it paused, all its pauses
+	// together. Default 30 s.
 	Pause time.Duration
 
 	// Instances is how many instances a filter of IsolationStream may have at a
@@ -299,6 +300,15 @@ type Limits struct {
 
 	// StreamCallouts is how many of them one stream may have. Default 16.
 	StreamCallouts int
+
+	// LogLines and LogBytes are what one filter may log in a second, and five times of
+	// it at once. Default 100 and 64 KiB.
+	LogLines int
+	LogBytes int64
+
+	// Tick is the shortest period of a filter's ticks: one that asks for less gets
+	// this. Default 10 ms.
+	Tick time.Duration
 
 	// Connections is how many client connections may be open at a time, on all
 	// listeners together. Default 4096.

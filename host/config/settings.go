@@ -119,6 +119,15 @@ func allSettings() []setting {
 		{path: "limits.stream_callouts", standard: "16", set: func(l *loader, c *Config, v *value) {
 			c.Limits.StreamCallouts = l.integer(v, "limits.stream_callouts", 1, 1<<16)
 		}},
+		{path: "limits.log_lines", standard: "100", set: func(l *loader, c *Config, v *value) {
+			c.Limits.LogLines = l.integer(v, "limits.log_lines", 1, 1_000_000)
+		}},
+		{path: "limits.log_bytes", standard: "64KiB", set: func(l *loader, c *Config, v *value) {
+			c.Limits.LogBytes = l.bytes(v, "limits.log_bytes", 16<<10, 1<<30)
+		}},
+		{path: "limits.tick", standard: "10ms", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Tick = l.duration(v, "limits.tick", time.Millisecond, time.Hour)
+		}},
 		{path: "limits.connections", standard: "4096", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Connections = l.integer(v, "limits.connections", 1, 1<<20)
 		}},

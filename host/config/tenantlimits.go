@@ -16,6 +16,34 @@ type TenantLimits struct {
 	// Memory is how many bytes all instances of all of them may have. It is set aside
 	// of Limits.TotalMemory. Default 256 MiB.
 	Memory uint64
+
+	// Contexts is how many streams may be open in them, each counted once for each
+	// filter that it came to. Default 4096.
+	Contexts int
+
+	// Callouts is how many calls to upstreams they may have under way. Default 64.
+	Callouts int
+
+	// Held is how many bytes of bodies they may hold, in all streams. Default 64 MiB.
+	Held int64
+
+	// SharedKeys and SharedBytes are of the data that they share, in all their
+	// vm_ids. Default 10,000 and 8 MiB.
+	SharedKeys  int
+	SharedBytes int64
+
+	// QueueItems and QueueBytes are of what is in all their queues. Default 10,000 and
+	// 8 MiB.
+	QueueItems int
+	QueueBytes int64
+
+	// Series is how many series of metrics they may define. Default 1000.
+	Series int
+
+	// LogLines and LogBytes are what they may log in a second, and five times of it at
+	// once. Default 100 and 64 KiB.
+	LogLines int
+	LogBytes int64
 }
 
 // tenantLimit is one of TenantLimits: its key, its default, and how it is read.
@@ -32,6 +60,36 @@ var tenantLimits = []tenantLimit{
 	}},
 	{"memory", "256MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
 		limits.Memory = uint64(l.bytes(v, path, 64<<10, 1<<44))
+	}},
+	{"contexts", "4096", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Contexts = l.integer(v, path, 1, 1<<20)
+	}},
+	{"callouts", "64", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Callouts = l.integer(v, path, 1, 1<<16)
+	}},
+	{"held", "64MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Held = l.bytes(v, path, 1<<10, 1<<40)
+	}},
+	{"shared_keys", "10000", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.SharedKeys = l.integer(v, path, 1, 10_000_000)
+	}},
+	{"shared_bytes", "8MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.SharedBytes = l.bytes(v, path, 1<<10, 1<<30)
+	}},
+	{"queue_items", "10000", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.QueueItems = l.integer(v, path, 1, 10_000_000)
+	}},
+	{"queue_bytes", "8MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.QueueBytes = l.bytes(v, path, 1<<10, 1<<30)
+	}},
+	{"series", "1000", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Series = l.integer(v, path, 1, 1_000_000)
+	}},
+	{"log_lines", "100", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.LogLines = l.integer(v, path, 1, 1_000_000)
+	}},
+	{"log_bytes", "64KiB", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.LogBytes = l.bytes(v, path, 16<<10, 1<<30)
 	}},
 }
 

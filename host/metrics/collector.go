@@ -50,6 +50,7 @@ var (
 	descFilterSeconds = owned("filter_seconds", "Time that a filter computed for one callback.", "filter", "stage")
 	descFilterFuel    = owned("filter_fuel_seconds", "Fuel that a filter's callbacks used, in the seconds that limits are written in.", "filter")
 	descFilterRefused = owned("filter_refused_total", "Times that a filter was refused something, by the limit that it had come to.", "filter", "limit")
+	descFilterTicks   = owned("filter_ticks_skipped_total", "Ticks of a filter that were left out: one took longer than the period, or the filter may not compute.", "filter")
 	descFilterMemory  = owned("filter_memory_bytes", "Memory that the instances of a filter have.", "filter")
 	descInstances     = owned("filter_instances", "Running instances of a filter.", "filter")
 	descTraps         = owned("filter_traps_total", "Instances that were lost, by reason.", "filter", "reason")
@@ -217,6 +218,9 @@ func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 			if n := f.refused[what].Load(); n > 0 {
 				count(descFilterRefused, n, limitNames[what])
 			}
+		}
+		if n := f.ticks.Load(); n > 0 {
+			count(descFilterTicks, n)
 		}
 		count(descDropped, f.dropped.Load())
 		count(descLost, f.lost.Load())

@@ -57,6 +57,7 @@ type Filter struct {
 	traps   [traps]atomic.Uint64
 	dropped atomic.Uint64 // log lines
 	refused [limits]atomic.Uint64
+	ticks   atomic.Uint64 // that were left out
 
 	// What the guest defines. byID is replaced whole, and its first entry is empty.
 	byID          atomic.Pointer[[]*metric]

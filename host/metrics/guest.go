@@ -85,7 +85,7 @@ func (f *Filter) define(kind abi.MetricType, written, name string, labels []labe
 	switch {
 	case m != nil && m.kind != kind:
 		return 0, abi.StatusBadArgument
-	case m == nil && len(f.series) >= r.options.Load().Series:
+	case m == nil && (len(f.series) >= r.options.Load().Series || !r.hasRoom(f.tenant)):
 		return f.lose(kind)
 	case m == nil:
 		family := r.join(name, kind)
@@ -97,6 +97,9 @@ func (f *Filter) define(kind abi.MetricType, written, name string, labels []labe
 		m = newMetric(len(old), kind)
 		m.family, m.labels = family, labels
 		f.series[key] = m
+		if f.tenant != "" {
+			r.series[f.tenant]++
+		}
 		all := append(old[:len(old):len(old)], m)
 		f.byID.Store(&all)
 	}

@@ -8,14 +8,21 @@ type Limit uint8
 // themselves.
 const (
 	Memory Limit = iota
+	Shared       // keys, values, items of queues
+	Callouts
+	Contexts // streams at a time
+	Held     // bytes of bodies
 	limits
 )
 
-var limitNames = [limits]string{"memory"}
+var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held"}
 
 // Refused notes that the filter, or the stream that it was to judge, was refused
 // something.
 func (f *Filter) Refused(what Limit) { f.refused[what].Add(1) }
+
+// SkippedTicks notes ticks that were due and did not come.
+func (f *Filter) SkippedTicks(n int) { f.ticks.Add(uint64(n)) }
 
 // Refusals is how often the filter was refused something, by the names of the limits;
 // those that it never came to are left out.

@@ -13,6 +13,9 @@ import (
 type Options struct {
 	// Series is how many series each filter may define. 0 means DefaultSeries.
 	Series int
+	// TenantSeries is how many series all filters of a tenant may define together,
+	// which says 0 for a tenant that nothing but Series bounds. Nil bounds none.
+	TenantSeries func(tenant string) int
 	// Tags are taken out of the names that filters define.
 	Tags []Tag
 	// Shown says that somebody may look: only then is it worth while to take the time
@@ -45,6 +48,7 @@ type Registry struct {
 	mu       sync.Mutex // guards what follows
 	filters  map[filterKey]*Filter
 	families map[string]*family // by every name that they take up
+	series   map[string]int     // that are defined, by tenant; none of the operator's
 }
 
 // filterKey is a filter's name, and whose it is.
@@ -60,6 +64,7 @@ func New(options Options) *Registry {
 		log:      options.Logger,
 		filters:  make(map[filterKey]*Filter),
 		families: make(map[string]*family),
+		series:   make(map[string]int),
 	}
 	r.Configure(options)
 	return r
@@ -107,6 +112,19 @@ func (f *Filter) Release() {
 	for _, m := range f.series {
 		r.leave(m.family)
 	}
+	if r.series[f.tenant] -= len(f.series); r.series[f.tenant] <= 0 {
+		delete(r.series, f.tenant)
+	}
+}
+
+// hasRoom tells whether a tenant may define one more series. The caller holds the lock.
+func (r *Registry) hasRoom(tenant string) bool {
+	limit := r.options.Load().TenantSeries
+	if tenant == "" || limit == nil {
+		return true
+	}
+	most := limit(tenant)
+	return most <= 0 || r.series[tenant] < most
 }
 
 // all are the filters there are, by name.

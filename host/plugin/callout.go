@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
 )
 
 // The bounds of Options on calls that are under way.
@@ -87,9 +88,16 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 		return nil, abi.StatusInternalFailure
 	case owner != nil && owner.calls >= p.options.StreamCallouts:
 		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.stream_callouts"), slog.Int("value", p.options.StreamCallouts))
+		p.metrics.Refused(metrics.Callouts)
 		return nil, abi.StatusInternalFailure
 	case int(p.calls.Load()) >= p.options.Callouts:
 		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.callouts"), slog.Int("value", p.options.Callouts))
+		p.metrics.Refused(metrics.Callouts)
+		return nil, abi.StatusInternalFailure
+	}
+	if !p.takeCall() {
+		p.metrics.Refused(metrics.Callouts)
+		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "tenant_limits.callouts"), slog.Int64("value", p.options.Tenant.calls.limit))
 		return nil, abi.StatusInternalFailure
 	}
 	if c.pending == nil {
@@ -102,7 +110,6 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	}
 	call.ctx, call.cancel = context.WithCancel(p.ctx)
 	call.counted.Store(true)
-	p.calls.Add(1)
 	c.pending[call.id] = call
 	return call, abi.StatusOK
 }
@@ -144,7 +151,7 @@ func (call *pendingCall) run(work func()) {
 // uncount gives the call's place in the plugin to another.
 func (call *pendingCall) uncount() {
 	if call.counted.Swap(false) {
-		call.instance.plugin.calls.Add(-1)
+		call.instance.plugin.giveCall()
 	}
 }
 

@@ -246,6 +246,7 @@ func (i *Instance) close() {
 	for _, stream := range i.contexts {
 		stream.state.Lost()
 	}
+	i.plugin.giveContexts(len(i.contexts))
 	// Streams may hold on to the instance for long; it must not hold on to them.
 	i.contexts, i.pending, i.finished = nil, nil, nil
 	if err := i.plugin.protect(i.vm.Close); err != nil {

@@ -42,16 +42,8 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 	if !log.Enabled(context.Background(), at) {
 		return
 	}
-	allowed, dropped := i.plugin.lines.take(time.Now())
-	if !allowed {
-		i.plugin.metrics.Dropped()
-		if dropped == 1 {
-			log.Warn("the filter logs too much; lines are dropped", slog.Int("lines_a_second", logRate), slog.Int("at_once", logBurst))
-		}
+	if !i.plugin.mayLog(time.Now(), len(message)) {
 		return
-	}
-	if dropped > 0 {
-		log.Warn("the filter logs too much; lines were dropped", slog.Int("dropped", dropped))
 	}
 	if stream, ok := i.current.(interface{ ContextID() uint32 }); ok {
 		log.Log(context.Background(), at, message, slog.Uint64("context_id", uint64(stream.ContextID())))
@@ -71,38 +63,6 @@ func (i *Instance) LogLevel() abi.LogLevel {
 		}
 	}
 	return abi.LogLevelCritical
-}
-
-const (
-	logBurst = 500 // lines that a filter may log at once
-	logRate  = 100 // lines a second that it may log all the time
-)
-
-// logLimit is a token bucket for one filter's log lines, all instances
-// together, so that a filter cannot fill a disk or hide what others say.
-type logLimit struct {
-	mu      sync.Mutex
-	used    float64 // lines, leaking at logRate
-	last    time.Time
-	dropped int
-}
-
-// take asks for a line. dropped is how many were refused since the last one that
-// was not, with this one.
-func (l *logLimit) take(now time.Time) (allowed bool, dropped int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.last.IsZero() {
-		l.used = max(0, l.used-logRate*now.Sub(l.last).Seconds())
-	}
-	l.last = now
-	if l.used+1 > logBurst {
-		l.dropped++
-		return false, l.dropped
-	}
-	l.used++
-	dropped, l.dropped = l.dropped, 0
-	return true, dropped
 }
 
 // rareEvery is the shortest time between two lines of a rareLine.

@@ -87,6 +87,12 @@ type Options struct {
 	// Metrics is where the filter counts, under its name. Nil means one of its own
 	// that nobody looks at.
 	Metrics *metrics.Registry
+	// LogLimit bounds the lines that the guest logs. The zero value means
+	// DefaultLogLimit.
+	LogLimit LogLimit
+	// TickPeriod is the shortest period of ticks: a shorter one that the guest asks for
+	// becomes this. 0 means that any is served.
+	TickPeriod time.Duration
 	// Logger receives the guest's log lines and the plugin's own. Nil discards.
 	Logger *slog.Logger
 }
@@ -116,11 +122,13 @@ type Plugin struct {
 
 	queues  queues
 	metrics *metrics.Filter
-	lines   logLimit
+	lines   logBucket
 	overdue rareLine // contexts that did not end by themselves
 
 	refusedShares  rareLine
 	memoryRefusals rareLine
+	droppedLines   rareLine
+	lateTicks      rareLine
 
 	calls        atomic.Int32   // to other services, under way
 	calling      sync.WaitGroup // their goroutines
@@ -187,6 +195,9 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		changed: make(chan struct{}),
 	}
 	p.quarantine.budget = options.CrashBudget.withDefaults()
+	if p.lines.limit = options.LogLimit; p.lines.limit == (LogLimit{}) {
+		p.lines.limit = DefaultLogLimit
+	}
 	p.streamBudget = streamFuel(options.StreamTimeout)
 	p.queues.plugin = p
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)

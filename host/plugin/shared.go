@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 )
 
@@ -21,6 +22,7 @@ func (s *shared) space() store.Space { return s.plugin.options.Space }
 // something was refused, since the filter is the only one who knows otherwise.
 func (s *shared) status(err error, bounds func(store.Limits) slog.Attr) abi.Status {
 	if err == store.ErrFull || err == store.ErrUnavailable {
+		s.plugin.metrics.Refused(metrics.Shared)
 		if n := s.plugin.refusedShares.take(time.Now(), 1); n > 0 {
 			s.plugin.log.Warn("changes of what the filter shares were refused", slog.Int("changes", n), slog.Any("reason", err),
 				slog.String("vm_id", s.plugin.options.VMID), bounds(s.space().Limits()))
@@ -31,11 +33,19 @@ func (s *shared) status(err error, bounds func(store.Limits) slog.Attr) abi.Stat
 
 // The bounds of what is shared, by their keys in a configuration.
 func dataBounds(l store.Limits) slog.Attr {
-	return slog.Group("shared_data", slog.Int("keys", l.Keys), slog.Int64("bytes", l.Bytes))
+	bounds := []any{slog.Int("keys", l.Keys), slog.Int64("bytes", l.Bytes)}
+	if t := l.Tenant; t != (store.TenantLimits{}) {
+		bounds = append(bounds, slog.Int("tenant_limits.shared_keys", t.Keys), slog.Int64("tenant_limits.shared_bytes", t.Bytes))
+	}
+	return slog.Group("shared_data", bounds...)
 }
 
 func queueBounds(l store.Limits) slog.Attr {
-	return slog.Group("shared_queues", slog.Int("queues", l.Queues), slog.Int("items", l.QueueItems), slog.Int64("bytes", l.QueueBytes))
+	bounds := []any{slog.Int("queues", l.Queues), slog.Int("items", l.QueueItems), slog.Int64("bytes", l.QueueBytes)}
+	if t := l.Tenant; t != (store.TenantLimits{}) {
+		bounds = append(bounds, slog.Int("tenant_limits.queue_items", t.QueueItems), slog.Int64("tenant_limits.queue_bytes", t.QueueBytes))
+	}
+	return slog.Group("shared_queues", bounds...)
 }
 
 func statusOf(err error) abi.Status {

@@ -60,8 +60,12 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	if err := p.waitTurn(); err != nil {
 		return err
 	}
+	if err := p.takeContext(); err != nil {
+		return err
+	}
 	instance, err := p.acquire(ctx)
 	if err != nil {
+		p.giveContexts(1)
 		return err
 	}
 	defer instance.unlock()
@@ -218,7 +222,10 @@ func (s *Stream) delete() error {
 		}
 	}
 	s.state.SetStage(0)
-	delete(i.contexts, s.id)
+	if _, there := i.contexts[s.id]; there { // it is not after a trap
+		delete(i.contexts, s.id)
+		i.plugin.giveContexts(1)
+	}
 	i.current = &i.root
 	if err == nil {
 		i.served.Store(true)

@@ -14,6 +14,9 @@ type Tenant struct {
 	limits TenantLimits
 	cpu    *Allowance
 	memory *vm.MemoryPool
+
+	contexts, calls, held quota
+	lines                 logBucket
 }
 
 // TenantLimits bound a Tenant. The zero value of each but Name bounds nothing.
@@ -23,11 +26,22 @@ type TenantLimits struct {
 	CPU time.Duration
 	// Memory is how many bytes all instances of them may have.
 	Memory uint64
+	// Contexts is how many streams may be open in them, each of which counts once
+	// for each filter that it came to.
+	Contexts int
+	// Callouts is how many calls to services they may have under way.
+	Callouts int
+	// Held is how many bytes of bodies they may hold, in all streams.
+	Held int64
+	// Log bounds the lines that they log, together.
+	Log LogLimit
 }
 
 // NewTenant returns one that has used nothing.
 func NewTenant(limits TenantLimits) *Tenant {
 	t := &Tenant{limits: limits}
+	t.contexts.limit, t.calls.limit, t.held.limit = int64(limits.Contexts), int64(limits.Callouts), limits.Held
+	t.lines.limit = limits.Log
 	if limits.CPU > 0 {
 		t.cpu = NewAllowance(limits.CPU)
 	}

@@ -1,13 +1,14 @@
 package plugin
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 )
 
 // ticker calls proxy_on_tick of one instance. A tick that is still running, or
 // waiting for the instance, when the next is due swallows it: ticks never
-// queue up.
+// queue up. What is left out is counted.
 type ticker struct {
 	mu     sync.Mutex
 	period time.Duration
@@ -24,6 +25,9 @@ func (t *ticker) set(i *Instance, milliseconds uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.period = time.Duration(milliseconds) * time.Millisecond
+	if least := i.plugin.options.TickPeriod; t.period > 0 && t.period < least {
+		t.period = least
+	}
 	t.schedule(i)
 }
 
@@ -82,12 +86,14 @@ func (t *ticker) schedule(i *Instance) {
 }
 
 func (i *Instance) onTick(service uint64) {
+	due := time.Now()
 	serves := i.background(func() error {
 		if !i.tick.isArmed(service) {
 			return nil // disarmed while this one waited for the instance
 		}
 		if empty, _ := i.plugin.exhausted(); empty || i.plugin.rests() {
-			return nil // this one is left out
+			i.plugin.skippedTicks("the filter may not compute now", 1)
+			return nil
 		}
 		i.current = &i.root
 		_, err := i.call(onTick, rootID)
@@ -99,7 +105,21 @@ func (i *Instance) onTick(service uint64) {
 	}
 	i.tick.mu.Lock()
 	defer i.tick.mu.Unlock()
-	if i.tick.service == service {
-		i.tick.schedule(i)
+	if i.tick.service != service {
+		return
+	}
+	if period := i.tick.period; i.tick.armed && period > 0 {
+		if swallowed := int(time.Since(due) / period); swallowed > 0 {
+			i.plugin.skippedTicks("a tick took longer than its period", swallowed)
+		}
+	}
+	i.tick.schedule(i)
+}
+
+// skippedTicks counts ticks that were due and left out.
+func (p *Plugin) skippedTicks(why string, n int) {
+	p.metrics.SkippedTicks(n)
+	if total := p.lateTicks.take(time.Now(), n); total > 0 {
+		p.log.Warn("ticks of the filter are left out", slog.String("reason", why), slog.Int("ticks", total))
 	}
 }

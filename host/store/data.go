@@ -34,7 +34,14 @@ func (s *space) Get(key []byte) ([]byte, uint32, error) {
 func (s *space) over(e *entry) bool { return e.expires != 0 && e.expires <= s.store.now() }
 
 // Limits implements Space.
-func (s *space) Limits() Limits { return *s.store.limits.Load() }
+func (s *space) Limits() Limits {
+	l := *s.store.limits.Load()
+	l.Tenant, l.Tenants = *l.tenantLimits(s.Tenant), nil
+	if s.Tenant == "" {
+		l.Tenant = TenantLimits{}
+	}
+	return l
+}
 
 // Set implements Space.
 func (s *space) Set(key, value []byte, number uint32) error {
@@ -53,10 +60,17 @@ func (s *space) Set(key, value []byte, number uint32) error {
 	if number != 0 && (e == nil || cas(e.version) != number) {
 		return ErrMismatch
 	}
-	if !s.fits(limits, e, key, value) {
+	keys, size := 0, int64(len(value))
+	if e == nil {
+		keys, size = 1, size+int64(len(key))
+	} else {
+		size -= int64(len(e.value))
+	}
+	if !s.fits(limits, e, key, value) || !s.total.reserveData(keys, size, limits.tenantLimits(s.Tenant)) {
 		return s.refuse(ErrFull)
 	}
 	if err := s.store.journal.set(s.Namespace, key, value, s.store.wall(expires)); err != nil {
+		s.total.data(-keys, -size)
 		return s.refuse(err)
 	}
 	s.put(e, key, value, expires)
@@ -72,7 +86,8 @@ func (s *space) fits(limits *Limits, e *entry, key, value []byte) bool {
 	return len(value) <= len(e.value) || s.bytes-int64(len(e.value))+int64(len(value)) <= limits.Bytes
 }
 
-// put writes a copy of the value. The caller holds the lock.
+// put writes a copy of the value, which the tenant's total has in it already. The
+// caller holds the lock.
 func (s *space) put(e *entry, key, value []byte, expires time.Duration) {
 	if e == nil {
 		e = &entry{key: string(key), version: s.floor, place: -1}
@@ -110,6 +125,7 @@ func (s *space) remove(e *entry) {
 	s.expire(e, 0)
 	delete(s.data, e.key)
 	s.bytes -= int64(len(e.key) + len(e.value))
+	s.total.data(-1, -int64(len(e.key)+len(e.value)))
 	s.floor = max(s.floor, e.version+1)
 }
 

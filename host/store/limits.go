@@ -14,6 +14,11 @@ type Limits struct {
 	// ever.
 	TTL []TTL
 
+	// Tenant bounds the namespaces of each tenant together, Tenants those of the
+	// tenants that it names instead.
+	Tenant  TenantLimits
+	Tenants map[string]TenantLimits
+
 	// Queues is how many queues a namespace may register. Default 32.
 	Queues int
 	// QueueItems is how many items each queue may hold. Default 1,000.

@@ -176,7 +176,9 @@ func (m *Memory) replay(r record) {
 				return
 			}
 		}
+		keys, size := len(s.data), s.bytes
 		s.put(e, r.name, r.value, expires)
+		s.total.data(len(s.data)-keys, s.bytes-size)
 	case opDelete:
 		if e := s.data[string(r.name)]; e != nil {
 			s.remove(e)
@@ -192,6 +194,7 @@ func (m *Memory) replay(r record) {
 			q.items.pushFront(append([]byte(nil), r.value...))
 		}
 		q.bytes += int64(len(r.value))
+		s.total.item(1, int64(len(r.value)))
 	case opDequeue:
 		if q := s.named[string(r.name)]; q != nil && q.items.len() > 0 {
 			q.take()

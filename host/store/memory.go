@@ -20,6 +20,7 @@ type Memory struct {
 	mu     sync.RWMutex // guards what follows
 	spaces map[Namespace]*space
 	order  []*space // as they were made
+	totals map[string]*total
 }
 
 var _ Store = (*Memory)(nil)
@@ -46,13 +47,29 @@ func (m *Memory) space(ns Namespace) *space {
 	s := m.spaces[ns]
 	if s == nil {
 		s = &space{
-			store: m, Namespace: ns,
+			store: m, Namespace: ns, total: m.total(ns.Tenant),
 			data: make(map[string]*entry), named: make(map[string]*queue), known: make(map[QueueID]*queue),
 		}
 		m.spaces[ns] = s
 		m.order = append(m.order, s)
 	}
 	return s
+}
+
+// total is what a tenant has, nil for the operator. The caller holds the lock.
+func (m *Memory) total(tenant string) *total {
+	if tenant == "" {
+		return nil
+	}
+	t := m.totals[tenant]
+	if t == nil {
+		t = new(total)
+		if m.totals == nil {
+			m.totals = make(map[string]*total)
+		}
+		m.totals[tenant] = t
+	}
+	return t
 }
 
 // lookup is a space that is there, or nil.
@@ -87,6 +104,7 @@ func (m *Memory) Close() error { return nil }
 type space struct {
 	Namespace
 	store   *Memory
+	total   *total // of its tenant
 	refused atomic.Uint64
 
 	mu       sync.RWMutex // guards what follows

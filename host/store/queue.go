@@ -88,11 +88,13 @@ func (s *space) Enqueue(id QueueID, item []byte) error {
 	}
 	limits := s.store.limits.Load()
 	q.mu.Lock()
-	if q.items.len() >= limits.QueueItems || q.bytes+int64(len(item)) > limits.QueueBytes {
+	if q.items.len() >= limits.QueueItems || q.bytes+int64(len(item)) > limits.QueueBytes ||
+		!q.owner.total.reserveItems(1, int64(len(item)), limits.tenantLimits(s.Tenant)) {
 		q.mu.Unlock()
 		return s.refuse(ErrFull)
 	}
 	if err := s.store.journal.enqueue(q, item); err != nil {
+		q.owner.total.item(-1, -int64(len(item)))
 		q.mu.Unlock()
 		return s.refuse(err)
 	}
@@ -142,6 +144,7 @@ func (s *space) Dequeue(id QueueID) ([]byte, error) {
 func (q *queue) take() []byte {
 	item := q.items.popFront()
 	q.bytes -= int64(len(item))
+	q.owner.total.item(-1, -int64(len(item)))
 	q.changes++
 	return item
 }
@@ -155,6 +158,7 @@ func (s *space) Requeue(id QueueID, item []byte) error {
 	q.mu.Lock()
 	s.store.journal.requeue(q, item)
 	q.items.pushFront(item)
+	q.owner.total.item(1, int64(len(item)))
 	ready := q.came(len(item))
 	q.mu.Unlock()
 	if ready != nil {

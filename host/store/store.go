@@ -52,7 +52,7 @@ type Store interface {
 // A Space is what one namespace has. Byte slices that are passed in are copied;
 // those that are handed out must not be changed.
 type Space interface {
-	// Limits are the bounds that hold now.
+	// Limits are the bounds that hold now: Tenant those of its tenant, if it has one.
 	Limits() Limits
 
 	// Get returns a value and its number. ErrNotFound.

@@ -1,8 +1,8 @@
 ;; hungry takes as much of something as a request's x-hungry says, and answers 200 with how often it got it, in decimal. The
-;; header is a letter and a number of times: b1000 (goes round a loop a thousand times, each), m (grows its memory by a page),
-;; k (sets a key of its own, with 100 bytes), q (puts 100 bytes into the queue q), l (logs 100 bytes), d (defines a counter of its
-;; own), h (calls the upstream svc, and does not wait). B is b without an answer: the request goes on. Without the header, and on a
-;; tick, it does nothing; on a body it goes round the loop once for each byte.
+;; header is a letter and a number of times: b1000 (goes round a loop a thousand times), m (grows its memory by a page), k (sets a
+;; key of its own, with 100 bytes), g (gets that key), q (puts 100 bytes into the queue q), w (takes what is first in it), l (logs
+;; 100 bytes), d (defines a counter of its own), h (calls the upstream svc, and does not wait). B is b without an answer: the
+;; request goes on. Without the header, and on a tick, it does nothing; on a body it goes round the loop once for each byte.
 (module
   (import "env" "proxy_get_header_map_value"
     (func $get (param i32 i32 i32 i32 i32) (result i32)))
@@ -11,6 +11,8 @@
   (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
   (import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_shared_data" (func $fetch (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_http_call"
@@ -65,6 +67,12 @@
       (then
         (drop (call $register (i32.const 32) (i32.const 1) (i32.const 8)))
         (return (call $enqueue (i32.load (i32.const 8)) (i32.const 128) (i32.const 100)))))
+    (if (i32.eq (local.get $what) (i32.const 103))         ;; g
+      (then (return (call $fetch (i32.const 48) (i32.const 11) (i32.const 0) (i32.const 4) (i32.const 8)))))
+    (if (i32.eq (local.get $what) (i32.const 119))         ;; w
+      (then
+        (drop (call $register (i32.const 32) (i32.const 1) (i32.const 8)))
+        (return (call $dequeue (i32.load (i32.const 8)) (i32.const 0) (i32.const 4)))))
     (if (i32.eq (local.get $what) (i32.const 108))         ;; l
       (then (return (call $log (i32.const 2) (i32.const 128) (i32.const 100)))))
     (if (i32.eq (local.get $what) (i32.const 100))         ;; d

@@ -1,0 +1,88 @@
+package plugin
+
+import (
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/host/metrics"
+)
+
+var (
+	// ErrContexts is returned by Open when the filters of a tenant have as many
+	// streams as they may.
+	ErrContexts = errors.New("the filters of the tenant have as many streams as they may")
+
+	// ErrHeld is returned by Hold.
+	ErrHeld = errors.New("the filters of the tenant hold as much of bodies as they may")
+)
+
+// quota is a number of things that the filters of a tenant may have at a time. The zero
+// value bounds nothing.
+type quota struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// take takes n, if there is as much.
+func (q *quota) take(n int64) bool {
+	if q.used.Add(n) > q.limit && q.limit > 0 && n > 0 {
+		q.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+// exceeded is the error of a tenant's limit.
+func (t *Tenant) exceeded(limit string, value int64, err error) error {
+	return &LimitError{Tenant: t.Name(), Limit: "tenant_limits." + limit, Value: strconv.FormatInt(value, 10), Err: err}
+}
+
+// takeContext counts a context that a stream opens.
+func (p *Plugin) takeContext() error {
+	t := p.options.Tenant
+	if t == nil || t.contexts.take(1) {
+		return nil
+	}
+	p.metrics.Refused(metrics.Contexts)
+	return t.exceeded("contexts", t.contexts.limit, ErrContexts)
+}
+
+// giveContexts counts contexts that are gone.
+func (p *Plugin) giveContexts(n int) {
+	if t := p.options.Tenant; t != nil {
+		t.contexts.take(-int64(n))
+	}
+}
+
+// takeCall counts a call to a service. False means that the tenant's filters have as many
+// under way as they may.
+func (p *Plugin) takeCall() bool {
+	if t := p.options.Tenant; t != nil && !t.calls.take(1) {
+		return false
+	}
+	p.calls.Add(1)
+	return true
+}
+
+// giveCall counts a call that is over.
+func (p *Plugin) giveCall() {
+	p.calls.Add(-1)
+	if t := p.options.Tenant; t != nil {
+		t.calls.take(-1)
+	}
+}
+
+// Holds tells whether what the plugin holds of bodies is to be counted, by Hold.
+func (p *Plugin) Holds() bool { return p.options.Tenant != nil }
+
+// Hold counts bytes of bodies that the filter holds; fewer than 0 that it has let go
+// of. The error says that there are too many, and that they were not counted.
+func (p *Plugin) Hold(bytes int) error {
+	t := p.options.Tenant
+	if t == nil || t.held.take(int64(bytes)) {
+		return nil
+	}
+	p.metrics.Refused(metrics.Held)
+	return t.exceeded("held", t.held.limit, ErrHeld)
+}
