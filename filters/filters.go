@@ -46,6 +46,12 @@ func Catalog() []Filter {
 			Config:      json.RawMessage(`{"allow_binds":[]}`),
 		},
 		{
+			Name:        "build-guard",
+			Description: "allows builds only what is listed: sources, frontends, caches, exporters; here images and files for the client",
+			Config:      json.RawMessage(`{"exporters":["moby","image","docker","local","tar"]}`),
+			Optional:    true,
+		},
+		{
 			Name:        "external-authz",
 			Description: "asks an Open Policy Agent, or a Docker authorization plugin, whether a request may pass; wants upstreams and callouts",
 			Config:      json.RawMessage(`{"upstream":"opa"}`),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 
 	sluice "github.com/sluice-gateway/sluice/guest-sdk"
@@ -11,9 +10,9 @@ import (
 // builds are the gRPC calls that ask BuildKit for something, in a gateway that mediates them.
 var builds = []sluice.Operation{"BuildkitSolve", "BuildkitFrontendSolve", "BuildkitResolve", "BuildkitContainer", "BuildkitExec"}
 
-// checkConnection refuses builds that nobody can look into.
+// checkConnection refuses builds that nobody can look into. A gateway that switches them off says so better itself.
 func (c *config) checkConnection(r *sluice.Request) sluice.Verdict {
-	if mode, _ := r.Property("docker", "buildkit"); mode != "mediated" && !c.opaque {
+	if mode, _ := r.Property("docker", "buildkit"); mode != "mediated" && mode != "deny" && !c.opaque {
 		return sluice.Deny("/grpc is not allowed: its builds cannot be looked into in the gateway's mode " + mode +
 			" (buildkit.mode of the gateway, or allow_opaque_builds)")
 	}
@@ -21,8 +20,8 @@ func (c *config) checkConnection(r *sluice.Request) sluice.Verdict {
 }
 
 // checkCall checks what a gRPC call asks for. Its JSON is the gateway's, so keys have one spelling.
-func (c *config) checkCall(op sluice.Operation, raw []byte, body dockerjson.Value) string {
-	if field := unknownField(raw); field != "" {
+func (c *config) checkCall(r *sluice.Request, body dockerjson.Value) string {
+	if field := r.UnknownField(); field != "" {
 		return "field " + field + ", which nobody here knows, is not allowed"
 	}
 	for _, def := range body.Descendants("def") {
@@ -35,7 +34,7 @@ func (c *config) checkCall(op sluice.Operation, raw []byte, body dockerjson.Valu
 			}
 		}
 	}
-	switch op {
+	switch r.Operation() {
 	case "BuildkitSolve":
 		// What a build may do beyond its sandbox, all of it power over the host.
 		for _, name := range body.Member("Entitlements").Texts() {
@@ -170,23 +169,4 @@ func (c *config) caches(field string, entries dockerjson.Value) string {
 		}
 	}
 	return ""
-}
-
-// unknownField looks for the key of a field that the gateway did not know, "#17":[ in its JSON; "" when there is none. A quote
-// inside of a text has a backslash before it, and no other key that begins so has a list for its value.
-func unknownField(raw []byte) string {
-	for {
-		at := bytes.Index(raw, []byte(`"#`))
-		if at < 0 {
-			return ""
-		}
-		raw = raw[at+2:]
-		n := 0
-		for n < len(raw) && raw[n] >= '0' && raw[n] <= '9' {
-			n++
-		}
-		if n > 0 && bytes.HasPrefix(raw[n:], []byte(`":[`)) {
-			return string(raw[:n])
-		}
-	}
 }

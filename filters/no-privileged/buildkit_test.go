@@ -1,12 +1,13 @@
 package main
 
 import (
-	"testing"
-
 	"github.com/sluice-gateway/sluice/guest-sdk/filtertest"
 )
 
-var opaque = map[string]string{"docker.buildkit": "opaque"}
+var (
+	opaque = map[string]string{"docker.buildkit": "opaque"}
+	off    = map[string]string{"docker.buildkit": "deny"}
+)
 
 const (
 	solve         = "/moby.buildkit.v1.Control/Solve"
@@ -29,6 +30,7 @@ func buildCases() []filtertest.Case {
 	const hostExec = `{"exec":{"meta":{"args":["true"]},"network":"HOST"}}`
 	return []filtertest.Case{
 		{Name: "BuildKit's connection", Request: filtertest.Request{Method: "POST", Path: "/grpc"}},
+		{Name: "the same in a gateway that refuses builds itself", Request: filtertest.Request{Method: "POST", Path: "/grpc", Properties: off}},
 		pass("docker buildx build", solve, `{"Ref":"r","Session":"s","Exporters":[{"Type":"moby","Attrs":{"name":"x"}}],"Cache":{"Imports":[{"Type":"registry","Attrs":{"ref":"x/y"}}]}}`),
 		pass("the same, asked of the frontend", frontendSolve,
 			`{"Frontend":"dockerfile.v0","FrontendOpt":{"build-arg:a":"1","build-arg:A":"2","filename":"Dockerfile","force-network-mode":"none","context:base":"docker-image://busybox"},"allowResultReturn":true}`),
@@ -66,16 +68,5 @@ func buildCases() []filtertest.Case {
 			Name: "addresses, where they are allowed", Config: `{"allow_remote":true}`,
 			Request: filtertest.Build(frontendSolve, `{"FrontendOpt":{"context":"https://example.org/x.git"},"CacheImports":[{"Type":"gha"}]}`),
 		},
-	}
-}
-
-func TestTheKeyOfAnUnknownFieldIsFound(t *testing.T) {
-	for text, want := range map[string]string{
-		`{}`: "", `{"#5":["CAE="]}`: "5", `{"a":{"b":[{"#17":["x"]}]}}`: "17", `{"#x":[1]}`: "", `{"a":"#5"}`: "", `{"#5":"a map's"}`: "",
-		`{"a":"\"#5\":["}`: "", `{"#":["x"]}`: "", `{"a":"#5","#6":["x"]}`: "6", `"#`: "",
-	} {
-		if got := unknownField([]byte(text)); got != want {
-			t.Errorf("unknownField(%s) = %q, want %q", text, got, want)
-		}
 	}
 }

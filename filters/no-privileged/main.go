@@ -160,7 +160,7 @@ func checkBody(c *config, r *sluice.Request) sluice.Verdict {
 	reason := ""
 	switch op := r.Operation(); op {
 	case "BuildkitSolve", "BuildkitFrontendSolve", "BuildkitResolve", "BuildkitContainer", "BuildkitExec":
-		reason = c.checkCall(op, r.Body(), body)
+		reason = c.checkCall(r, body)
 	case "ContainerCreate":
 		reason = c.knownHostConfig("HostConfig.", body.Get("HostConfig"))
 		if reason == "" {
