@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
@@ -124,6 +125,7 @@ func (x *exchange) mediate() {
 		Client:  client,
 		Log:     x.gateway.log,
 		Finished: func(r *buildkit.Record) {
+			x.countCall(r)
 			x.logCall(r)
 		},
 	}
@@ -141,7 +143,11 @@ func (x *exchange) mediate() {
 // acquireBuildKit is the policy of the current generation, for one call.
 func (g *Gateway) acquireBuildKit() (*buildkit.Policy, func()) {
 	current := g.acquire()
-	return current.buildkit, current.leave
+	g.streams.Add(1)
+	return current.buildkit, func() {
+		g.streams.Add(-1)
+		current.leave()
+	}
 }
 
 // refuseCalls opens the connection that a client asked for and refuses every
@@ -176,6 +182,22 @@ type earlyConn struct {
 }
 
 func (c *earlyConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// countCall counts a gRPC call. Its bytes are counted with the connection's.
+func (x *exchange) countCall(r *buildkit.Record) {
+	transport := dockerapi.Unary
+	if r.Stream {
+		transport = dockerapi.Stream
+	}
+	x.gateway.counted.Request(metrics.Request{
+		Operation: string(r.Operation),
+		Tenant:    x.info.Client.Tenant,
+		Transport: int(transport),
+		Verdict:   metrics.Verdict(r.Outcome.Verdict),
+		Status:    r.HTTPStatus(),
+		Took:      time.Since(r.Begin),
+	})
+}
 
 // logCall writes the line of a gRPC call, as exchange.log does that of a request.
 func (x *exchange) logCall(r *buildkit.Record) {

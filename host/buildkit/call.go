@@ -111,7 +111,7 @@ func (c *call) admit() error {
 	if c.method, ok = findMethod(c.side, c.r.URL.Path); !ok || c.r.RequestURI != c.r.URL.Path {
 		return refusal(codePermissionDenied, "the method %s is not among those that may be called on %s", quoted(c.r.URL.Path), c.side)
 	}
-	c.record.Operation = c.method.operation
+	c.record.Operation, c.record.Stream = c.method.operation, c.method.Stream
 	for _, encoding := range c.r.Header.Values("Grpc-Encoding") {
 		if encoding != "identity" {
 			return errCompressed

@@ -56,7 +56,7 @@ func (m *execMessages) pass(wire []byte) ([]byte, error) {
 		return nil, err
 	}
 	record := c.newRecord(c.method.operation)
-	record.In = int64(len(wire))
+	record.In, record.Stream = int64(len(wire)), true
 	passage := c.begin(&record, codec, document)
 	out, err := passage.request()
 	record.Outcome = passage.stream.Outcome()

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/chain"
@@ -32,6 +31,7 @@ type Record struct {
 	Operation dockerapi.Operation // Unknown for a method that is not listed
 	Path      string              // the method
 	ToClient  bool                // called by the engine
+	Stream    bool                // the caller may send more than one message
 	Code      int                 // the gRPC status
 	Outcome   chain.Outcome
 	Problem   string // what went wrong, "" for nothing
@@ -82,7 +82,7 @@ func Refuse(ctx context.Context, conn net.Conn, message string, log *slog.Logger
 	s := newServer(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		(&status{code: codePermissionDenied, message: message, whole: true}).write(w, "")
 	}), log)
-	_ = serve(s, watch(conn), ctx.Done())
+	_ = serve(s, watch(conn), ctx.Done(), new(tally))
 }
 
 // mediation is one mediated connection.
@@ -90,7 +90,7 @@ type mediation struct {
 	*Options
 	side   side
 	callee *http.ClientConn
-	calls  sync.WaitGroup
+	calls  tally
 }
 
 func mediate(o *Options, s side, from, to *watchedConn) error {
@@ -104,17 +104,17 @@ func mediate(o *Options, s side, from, to *watchedConn) error {
 	}
 	defer callee.Close()
 	m := &mediation{Options: o, side: s, callee: callee}
-	err = serve(newServer(ctx, m, o.Log), from, to.closed)
+	err = serve(newServer(ctx, m, o.Log), from, to.closed, &m.calls)
 	cancel()
 	callee.Close()
-	m.calls.Wait()
+	m.calls.wait(0, nil)
 	return err
 }
 
 // ServeHTTP takes one call from its first byte to its last.
 func (m *mediation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	m.calls.Add(1)
-	defer m.calls.Done()
+	m.calls.add(1)
+	defer m.calls.add(-1)
 	policy, release := m.Acquire()
 	defer release()
 	c := &call{mediation: m, w: w, r: r, policy: policy}

@@ -114,13 +114,14 @@ func findMethod(s side, path string) (m method, ok bool) {
 	return m, ok
 }
 
-// resource is what a method's call is about: the kind of the property docker.resource.kind, and the key of the message that names it.
+// resource is what a method's call is about: the kind of the property docker.resource.kind, and the key of the message that names it. The
+// kinds are none of the engine's own: a secret of a build is no secret of a swarm.
 func (m *method) resource() (kind, key string) {
 	switch m.operation {
 	case dockerapi.BuildkitSecret:
-		return "secret", "ID"
+		return "build-secret", "ID"
 	case dockerapi.BuildkitSSH:
-		return "ssh", "ID"
+		return "ssh-agent", "ID"
 	case dockerapi.BuildkitAuth:
 		return "registry", "Host"
 	}

@@ -20,8 +20,9 @@ const (
 	callWindow     = 256 << 10
 	maxFrame       = 64 << 10
 	maxMetadata    = 256 << 10
-	farewell       = 2 * time.Second // for calls to end with a status once the called side is gone
-	dispatchingURL = "buildkit:80"   // no address: the connection is there already
+	farewell       = 2 * time.Second       // for calls to end with a status once the called side is gone
+	lastWords      = 500 * time.Millisecond // for what they said to be written
+	dispatchingURL = "buildkit:80"         // no address: the connection is there already
 )
 
 // overHTTP2 is HTTP/2 without TLS, and nothing else.
@@ -91,25 +92,34 @@ func (c *watchedConn) Close() error {
 	return err
 }
 
-// oneListener is the listener of a server for one connection: it accepts that one, and ends with it.
+// oneListener is the listener of a server for one connection: it accepts that one, and ends with it, or before.
 type oneListener struct {
 	conn  *watchedConn
 	taken atomic.Bool
+	once  sync.Once
+	ended chan struct{}
 }
 
 func (l *oneListener) Accept() (net.Conn, error) {
 	if l.taken.CompareAndSwap(false, true) {
 		return l.conn, nil
 	}
-	<-l.conn.closed
+	select {
+	case <-l.conn.closed:
+	case <-l.ended: // Shutdown waits for that
+	}
 	return nil, net.ErrClosed
 }
 
-func (l *oneListener) Close() error   { return nil }
+func (l *oneListener) Close() error {
+	l.once.Do(func() { close(l.ended) })
+	return nil
+}
+
 func (l *oneListener) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // serve runs a server on a connection until that is closed. When gone is closed, the calls that run get a moment to end.
-func serve(s *http.Server, conn *watchedConn, gone <-chan struct{}) error {
+func serve(s *http.Server, conn *watchedConn, gone <-chan struct{}, calls *tally) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -118,17 +128,61 @@ func serve(s *http.Server, conn *watchedConn, gone <-chan struct{}) error {
 			return
 		case <-gone:
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		calls.wait(farewell, conn.closed)
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 		defer cancel()
-		_ = s.Shutdown(ctx) // no new calls
+		_ = s.Shutdown(ctx) // its last frame comes behind those of the calls
 		_ = s.Close()
 		_ = conn.Close()
 	}()
-	err := s.Serve(&oneListener{conn: conn})
-	_ = conn.Close()
+	err := s.Serve(&oneListener{conn: conn, ended: make(chan struct{})})
+	if !errors.Is(err, http.ErrServerClosed) {
+		_ = conn.Close()
+	}
 	<-stopped
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// tally counts the calls that run.
+type tally struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed when n gets to 0; nil while nobody waits
+}
+
+func (t *tally) add(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n += n; t.n == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
+	}
+}
+
+// wait returns when no call runs, when the time is over (0 is without end), or when stop is closed.
+func (t *tally) wait(limit time.Duration, stop <-chan struct{}) {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return
+	}
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	idle := t.idle
+	t.mu.Unlock()
+	var over <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-idle:
+	case <-over:
+	case <-stop:
+	}
 }

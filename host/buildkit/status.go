@@ -17,8 +17,11 @@ const (
 	codeUnknown            = 2
 	codeInvalidArgument    = 3
 	codeNotFound           = 5
+	codeAlreadyExists      = 6
 	codePermissionDenied   = 7
 	codeResourceExhausted  = 8
+	codeFailedPrecondition = 9
+	codeOutOfRange         = 11
 	codeUnimplemented      = 12
 	codeInternal           = 13
 	codeUnavailable        = 14
@@ -50,6 +53,31 @@ func failure(code int, format string, args ...any) *status {
 	return &status{code: code, message: fmt.Sprintf(format, args...)}
 }
 
+// HTTPStatus is the status of HTTP that says most nearly what the call's does.
+func (r *Record) HTTPStatus() int {
+	switch r.Code {
+	case codeOK:
+		return 200
+	case codeCancelled:
+		return 499
+	case codeInvalidArgument, codeAlreadyExists, codeFailedPrecondition, codeOutOfRange:
+		return 400
+	case codeUnauthenticated:
+		return 401
+	case codePermissionDenied:
+		return 403
+	case codeNotFound:
+		return 404
+	case codeResourceExhausted:
+		return 429
+	case codeUnimplemented:
+		return 501
+	case codeUnavailable:
+		return 503
+	}
+	return 500
+}
+
 // fromHTTP is the code for a status of HTTP that says no.
 func fromHTTP(code int) int {
 	switch code {
@@ -61,6 +89,8 @@ func fromHTTP(code int) int {
 		return codePermissionDenied
 	case 404:
 		return codeNotFound
+	case 409:
+		return codeAlreadyExists
 	case 413, 429, 431:
 		return codeResourceExhausted
 	case 501:

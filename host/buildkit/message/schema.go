@@ -8,6 +8,8 @@ import (
 	"sync"
 )
 
+//go:generate go run -C ../../../.ci/buildclient ./schema
+
 //go:embed schema.txt
 var schemaText string
 
