@@ -4,7 +4,7 @@
 package clients
 
 import (
-	_ "github.com/docker/cli/cmd/docker"
 	_ "github.com/docker/buildx/cmd/buildx"
+	_ "github.com/docker/cli/cmd/docker"
 	_ "github.com/docker/compose/v2/cmd"
 )

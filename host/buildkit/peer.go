@@ -20,9 +20,9 @@ const (
 	callWindow     = 256 << 10
 	maxFrame       = 64 << 10
 	maxMetadata    = 256 << 10
-	farewell       = 2 * time.Second       // for calls to end with a status once the called side is gone
+	farewell       = 2 * time.Second        // for calls to end with a status once the called side is gone
 	lastWords      = 500 * time.Millisecond // for what they said to be written
-	dispatchingURL = "buildkit:80"         // no address: the connection is there already
+	dispatchingURL = "buildkit:80"          // no address: the connection is there already
 )
 
 // overHTTP2 is HTTP/2 without TLS, and nothing else.
