@@ -68,8 +68,8 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 	if e.link == nil {
 		e.link = func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return nil, false }
 	}
-	config := wazero.NewRuntimeConfig().
-		WithMemoryLimitPages(uint32(pages))
+	// Not with a limit of its own for memory: what exceeds ours is to be told.
+	config := wazero.NewRuntimeConfig()
 	if options.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(options.CacheDir)
 		if err != nil {

@@ -3,7 +3,7 @@
 ;; T table.copy, I table.init, g table.grow, m memory.grow by nothing.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $bytes (param i32 i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 256)
+  (memory (export "memory") 48)
   (table $t 10000 funcref)
   (elem $e func $nothing $nothing $nothing $nothing $nothing $nothing $nothing $nothing)
   (data $d "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")
@@ -15,7 +15,7 @@
     (drop (call $bytes (i32.const 7) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 4)))
     (global.set $what (i32.load8_u (i32.const 4096)))
     (i32.const 1))
-  (func $fill (memory.fill (i32.const 65536) (i32.const 7) (i32.const 16000000)))
+  (func $fill (memory.fill (i32.const 65536) (i32.const 7) (i32.const 3000000)))
   (func $line (call $fill) (call $fill) (call $fill) (call $fill) (call $fill) (call $fill) (call $fill) (call $fill))
   (func $lines (call $line) (call $line) (call $line) (call $line) (call $line) (call $line) (call $line) (call $line))
   (func $pages (call $lines) (call $lines) (call $lines) (call $lines) (call $lines) (call $lines) (call $lines))
@@ -24,7 +24,7 @@
     (loop $again
       (if (i32.eq (global.get $what) (i32.const 102)) (then (call $fill)))
       (if (i32.eq (global.get $what) (i32.const 99)) (then
-        (memory.copy (i32.const 65536) (i32.const 65544) (i32.const 16000000))))
+        (memory.copy (i32.const 65536) (i32.const 65544) (i32.const 3000000))))
       (if (i32.eq (global.get $what) (i32.const 105)) (then
         (memory.init $d (i32.const 65536) (i32.const 0) (i32.const 64))))
       (if (i32.eq (global.get $what) (i32.const 116)) (then

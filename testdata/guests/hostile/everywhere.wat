@@ -73,7 +73,7 @@
     (if (i32.eq (global.get $where) (i32.const 113)) (then
       (drop (call $enqueue (i32.load (i32.const 8)) (i32.const 32) (i32.const 5)))))
     (if (i32.eq (global.get $where) (i32.const 97)) (then
-      (drop (call $http_call (i32.const 16) (i32.const 3) (i32.const 512) (i32.const 83) (i32.const 0) (i32.const 0)
+      (drop (call $http_call (i32.const 16) (i32.const 3) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0)
         (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 12)))
       (return (i32.const 1))))
     (if (i32.and (i32.ge_u (global.get $where) (i32.const 49)) (i32.le_u (global.get $where) (i32.const 52))) (then

@@ -1,5 +1,5 @@
 ;; flood fills what is not its own in the request headers, as its configuration's letter says, and lets the request go:
-;; l 2,000 lines of the log; o 2,000 lines printed; m 2,000 metrics; k 2,000 shared keys; v 400 shared values of 60 kB; q 200 queues; i 5,000
+;; l 2,000 lines of the log; o 2,000 lines printed; m 2,000 metrics; k 2,000 shared keys; v 100 shared values of 60 kB; q 200 queues; i 5,000
 ;; items of a queue; c 200 calls to the upstream svc; p 2,000 properties of the stream; P of the root; H 40 fields of
 ;; 60 kB; F 4,000 small fields; t a tick every millisecond in every request.
 (module
@@ -51,7 +51,7 @@
       (drop (call $register (i32.const 96) (i32.const 3) (i32.const 0)))
       (drop (call $enqueue (i32.load (i32.const 0)) (i32.const 64) (i32.const 14)))))
     (if (call $is (i32.const 99)) (then
-      (drop (call $call (i32.const 96) (i32.const 3) (i32.const 512) (i32.const 83) (i32.const 0) (i32.const 0)
+      (drop (call $call (i32.const 96) (i32.const 3) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0)
         (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 12)))))
     (if (i32.or (call $is (i32.const 112)) (call $is (i32.const 80))) (then
       (drop (call $set_property (i32.const 64) (i32.const 14) (i32.const 65536) (i32.const 1000)))))
@@ -62,7 +62,7 @@
     (if (call $is (i32.const 116)) (then (drop (call $tick_every (i32.const 1))))))
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (local $n i32) (local $times i32)
     (local.set $times (i32.const 2000))
-    (if (call $is (i32.const 118)) (then (local.set $times (i32.const 400))))
+    (if (call $is (i32.const 118)) (then (local.set $times (i32.const 100))))
     (if (i32.or (call $is (i32.const 113)) (call $is (i32.const 99))) (then (local.set $times (i32.const 200))))
     (if (call $is (i32.const 105)) (then (local.set $times (i32.const 5000))))
     (if (call $is (i32.const 72)) (then (local.set $times (i32.const 40))))

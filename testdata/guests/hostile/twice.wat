@@ -17,5 +17,5 @@
     (drop (call $continue (i32.const 1)))
     (i32.const 0))
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-    (call $say (i32.const 200) (i32.const 80) (i32.const 6))
+    (call $say (i32.const 418) (i32.const 80) (i32.const 6))
     (i32.const 0)))

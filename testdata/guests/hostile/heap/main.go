@@ -32,13 +32,13 @@ type node struct {
 //go:wasmimport env proxy_get_buffer_bytes
 func bufferBytes(buffer, start, max int32, data, size unsafe.Pointer) int32
 
-//go:wasmexport proxy_abi_version_0_2_1
+//export proxy_abi_version_0_2_1
 func version() {}
 
-//go:wasmexport proxy_on_memory_allocate
+//export proxy_on_memory_allocate
 func allocate(int32) unsafe.Pointer { return unsafe.Pointer(&memory[0]) }
 
-//go:wasmexport proxy_on_configure
+//export proxy_on_configure
 func configure(int32, int32) int32 {
 	var at, size int32
 	if bufferBytes(7, 0, 1, unsafe.Pointer(&at), unsafe.Pointer(&size)) == 0 {
@@ -54,7 +54,7 @@ func recurse(n int, from *node) int {
 	return recurse(n+1, &here) + int(here.value[n%63])
 }
 
-//go:wasmexport proxy_on_request_headers
+//export proxy_on_request_headers
 func requestHeaders(_, fields, _ int32) int32 {
 	for n := uint64(0); ; n++ {
 		switch what {
