@@ -51,6 +51,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 bench: ## the request path against haproxy, nginx and ReverseProxy, as ratios (under 3 minutes)
 	go run ./host/bench
 
+.PHONY: bench-fair
+bench-fair: ## what a tenant keeps of a gateway while another one's filter attacks, as ratios (under 3 minutes)
+	go run ./host/bench -fair -connections 8
+
 .PHONY: bench-engine
 bench-engine: ## the benchmarks of the Wasm engine and the codecs; compare two runs with benchstat
 	go test -run '^$$' -bench . -benchmem ./abi/... ./host/...

@@ -22,6 +22,7 @@ var helpers = map[string]func(args []string) error{
 	"backend":      backend,      // LISTEN
 	"pass":         pass,         // LISTEN UPSTREAM
 	"reverseproxy": reverseProxy, // LISTEN UPSTREAM
+	"gateway":      gateway,      // CONFIGURATION
 }
 
 const (

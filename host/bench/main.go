@@ -6,6 +6,8 @@
 // one round, and of those the median: absolute figures of a shared machine mean little. The proxies log nothing, Sluice included (log level
 // warn).
 //
+// `make bench-fair` measures instead what one tenant keeps of a gateway while another one's filter attacks it.
+//
 // A second part drives GET /containers/json of a real Docker Engine where one answers, a third bodies of 16 MiB.
 package main
 
@@ -38,6 +40,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 64, "how many are many")
 	flag.StringVar(&o.sluice, "sluice", "", "sluice binary (default: built from this tree)")
 	flag.StringVar(&o.engine, "engine", "unix:///var/run/docker.sock", "Docker Engine for the second part")
+	flag.BoolVar(&o.fairness, "fair", false, "instead of all that: what a tenant has of a gateway while another one's filter attacks")
 	pin := flag.Bool("pin", false, "put everything on one processor")
 	flag.Parse()
 	if *pin && os.Getenv(pinned) == "" {
@@ -60,6 +63,7 @@ type options struct {
 	connections int
 	sluice      string
 	engine      string
+	fairness    bool
 }
 
 // run is the whole benchmark.
@@ -69,7 +73,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	if o.sluice == "" {
+	if o.sluice == "" && !o.fairness {
 		o.sluice = filepath.Join(scratch, "sluice")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.sluice, "./cmd/sluice").CombinedOutput(); err != nil {
 			return fmt.Errorf("build sluice (run from the top of the repository): %w\n%s", err, out)
@@ -79,6 +83,9 @@ func run(ctx context.Context, o options) error {
 
 	b := &bench{options: o, scratch: scratch}
 	defer b.stopAll()
+	if o.fairness {
+		return b.fair(ctx)
+	}
 	backend, err := b.startHelper(ctx, "backend", "backend")
 	if err != nil {
 		return err

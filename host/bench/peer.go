@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -227,6 +228,18 @@ func (b *bench) stopAll() {
 		_ = p.process.Wait()
 	}
 	b.started = nil
+}
+
+// stop ends one of them.
+func (b *bench) stop(p *peer) {
+	i := slices.Index(b.started, p)
+	if i < 0 {
+		return
+	}
+	b.started = slices.Delete(b.started, i, i+1)
+	_ = p.process.Process.Signal(os.Interrupt)
+	time.AfterFunc(5*time.Second, func() { _ = p.process.Process.Kill() })
+	_ = p.process.Wait()
 }
 
 // cpu is the processor time that the peer and its children have used, and how much memory they hold.

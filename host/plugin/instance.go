@@ -90,7 +90,12 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 			i.close()
 		}
 	}()
-	if err := i.begin(); err != nil {
+	err = i.begin()
+	if p.up.Load() { // it replaces one that crashed, or could not be put back: that is the filter's to pay
+		p.spend(i.used + machine.StartUsed())
+	}
+	i.used = 0
+	if err != nil {
 		return nil, err
 	}
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
@@ -179,6 +184,8 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	}
 	if i.serving {
 		i.tally()
+	} else {
+		i.used += i.vm.Used()
 	}
 	if err == nil && i.vm.Poisoned() {
 		// The guest's allocator trapped inside a host call, which cannot stop

@@ -138,6 +138,7 @@ type Plugin struct {
 	shards []shard
 	fresh  *freshSupply  // nil but for isolation PerStream, which has no shards
 	next   atomic.Uint32 // round robin over shards
+	up     atomic.Bool   // it has started
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -212,6 +213,7 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		p.Close(ctx)
 		return nil, err
 	}
+	p.up.Store(true)
 	return p, nil
 }
 

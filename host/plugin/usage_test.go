@@ -144,3 +144,26 @@ func TestTheFiltersOfATenantShareOneAllowance(t *testing.T) {
 		}
 	})
 }
+
+// Whoever crashes his filter on purpose has its replacement started; what that takes is his.
+func TestTheStartOfAReplacementIsPaidFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenant := plugin.NewTenant(plugin.TenantLimits{Name: "ci", CPU: 20 * time.Millisecond})
+		p := start(t, "slow-start", plugin.Options{Instances: 1, Tenant: tenant})
+		other := start(t, "noop", plugin.Options{Instances: 1, Tenant: tenant})
+		begin := time.Now()
+		if err := serve(t, other); err != nil || time.Since(begin) != 0 {
+			t.Fatalf("after the first start: %v, after %v", err, time.Since(begin))
+		}
+		if err := serve(t, p, abi.Pair{Key: "x-trap", Value: "1"}); err == nil {
+			t.Fatal("no trap")
+		}
+		synctest.Wait()
+		if p.Instances() != 1 {
+			t.Fatal("no replacement")
+		}
+		if err := serve(t, other); !errors.Is(err, plugin.ErrAllowance) && time.Since(begin) == 0 {
+			t.Errorf("the replacement's start cost nothing: %v", err)
+		}
+	})
+}

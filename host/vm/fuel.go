@@ -62,6 +62,9 @@ func (i *Instance) Used() int64 {
 	return i.budget - i.left()
 }
 
+// StartUsed is how much fuel Start has used, in all functions that it called.
+func (i *Instance) StartUsed() int64 { return i.started }
+
 // sleep is what a guest's wait is made of. Time that is slept is paid like time
 // that is computed, and cannot be longer than what is left.
 func (i *Instance) sleep(nanoseconds int64) {

@@ -35,7 +35,8 @@ type Instance struct {
 	party   string
 	budget  int64 // what the last call was given
 
-	depth    int // of calls, since host calls call the guest's allocator
+	started  int64 // what Start has used
+	depth    int   // of calls, since host calls call the guest's allocator
 	trap     *TrapError
 	closed   bool
 	poisoned atomic.Bool
@@ -149,6 +150,7 @@ func (i *Instance) startWith(name string) (exited bool, err error) {
 	}
 	clear(f.stack[:])
 	err = f.enter(true)
+	i.started += i.Used()
 	if errors.Is(err, errExitZero) {
 		return true, nil
 	}

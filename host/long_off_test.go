@@ -1,0 +1,5 @@
+//go:build !long
+
+package host_test
+
+const isLong = false
