@@ -37,6 +37,8 @@
 //   - verdict: allow, deny or fail (a filter could not answer).
 //   - tenant: one of those whom the gateway serves. A request is one tenant's, or
 //     nobody's where none are configured.
+//   - capability: one thing that a filter may do; see package capability. grant: that a
+//     filter may. ceiling: the most that a tenant's filters may be granted.
 //   - generation: one complete, immutable configuration with its compiled
 //     modules and running instances. A reload makes a new one and swaps.
 //

@@ -114,6 +114,10 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 	if err != nil {
 		return nil, err
 	}
+	grants, err := f.Capabilities.Compile()
+	if err != nil {
+		return nil, fmt.Errorf("capabilities: %w", err)
+	}
 	return plugin.New(ctx, engine, plugin.Options{
 		Name:        f.Name,
 		Code:        f.Code,
@@ -126,6 +130,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
 		MaxInstances:  limits.Instances,
+		Grants:        grants,
 		Tenant:        shared.tenants[f.Tenant],
 		MemoryLimit:   f.Memory,
 		LogLimit:      plugin.LogLimit{Lines: limits.LogLines, Bytes: limits.LogBytes},

@@ -28,11 +28,11 @@ func twoTenants(t *testing.T, guest, limits string) (text string, sockets map[st
 	return fmt.Sprintf(`
 listeners: [{address: 'unix://%[1]s'}, {address: 'unix://%[2]s'}]
 tenants:
-  - {name: ci, match: {listeners: ['unix://%[1]s']}, limits: {%[3]s}}
-  - {name: dev, match: {listeners: ['unix://%[2]s']}}
+  - {name: ci, capabilities: all, match: {listeners: ['unix://%[1]s']}, limits: {%[3]s}}
+  - {name: dev, capabilities: all, match: {listeners: ['unix://%[2]s']}}
 filters:
-  - {name: of-ci, module: %[4]s, tenant: ci}
-  - {name: of-dev, module: %[4]s, tenant: dev}
+  - {name: of-ci, module: %[4]s, tenant: ci, capabilities: all}
+  - {name: of-dev, module: %[4]s, tenant: dev, capabilities: all}
 `, sockets["ci"], sockets["dev"], limits, hosttest.Guest(t, guest)), sockets
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/listener"
 	"github.com/sluice-gateway/sluice/host/metrics"
+	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -98,7 +99,18 @@ func (g *Gateway) filters() admin.Filters {
 			Instances:   p.Instances(),
 			Traps:       p.Traps(),
 			Quarantined: p.Quarantined(),
+			Granted:     f.Capabilities.String(),
+			NotGranted:  notGranted(p),
 		}
+	}
+	return shown
+}
+
+// notGranted is what a filter was refused, and what would grant it.
+func notGranted(p *plugin.Plugin) []admin.Refusal {
+	var shown []admin.Refusal
+	for _, r := range p.NotGranted() {
+		shown = append(shown, admin.Refusal{Capability: r.Capability.String(), Count: r.Count, Names: r.Names, ToGrant: "capabilities: {" + r.Line + "}"})
 	}
 	return shown
 }

@@ -121,9 +121,9 @@ func TestTenantsShareNothing(t *testing.T) {
 			if tenant == "" {
 				return ", vm_id: quota"
 			}
-			return ", vm_id: quota, tenant: " + tenant
+			return ", vm_id: quota, capabilities: all, tenant: " + tenant
 		}
-		g := hosttest.StartGateway(t, engine.Address(), fmt.Sprintf("tenants: [{name: ci, match: {uids: [%d]}}, {name: dev, match: {uids: [%d]}}]\nfilters:\n", me, me+1)+
+		g := hosttest.StartGateway(t, engine.Address(), fmt.Sprintf("tenants: [{name: ci, match: {uids: [%d]}, capabilities: all}, {name: dev, match: {uids: [%d]}, capabilities: all}]\nfilters:\n", me, me+1)+
 			sdkFilter(t, "first", "counter", owned(test.first))+sdkFilter(t, "second", "counter", owned(test.second)))
 		// A filter of another tenant is not asked.
 		for _, want := range test.want {

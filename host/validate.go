@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
@@ -31,7 +33,10 @@ type FilterReport struct {
 	Stages   string // the stages it is called at, separated by commas
 	Signed   string // what the module's signature says, "" without one
 	Warnings []string
-	Err      error // a *FilterError; nil when the filter came up
+	Uses     []string // capabilities that its imports are for, by their keys
+	Granted  string   // what it may do
+	Missing  []string // imports that it can do nothing with, and what would grant them
+	Err      error    // a *FilterError; nil when the filter came up
 }
 
 // Err joins the filters' errors; nil when all of them came up.
@@ -91,9 +96,29 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		}
 		r.Digest, r.ABI, r.Stages = p.Module().Digest(), p.ABI().String(), p.Stages().String()
 		r.Warnings = warnings(p, f.Kind)
+		r.showGrants(p, &f)
 		p.Close(ctx)
 	}
 	return report, nil
+}
+
+// showGrants tells what the module imports, what the filter is granted of that, and
+// what would have to be written for the rest.
+func (r *FilterReport) showGrants(p *plugin.Plugin, f *config.Filter) {
+	var imports []string
+	for _, name := range p.Module().Imports() {
+		if name, ok := strings.CutPrefix(name, abi.ModuleEnv+"."); ok {
+			imports = append(imports, name)
+		}
+	}
+	r.Uses, r.Granted = capability.Uses(imports), f.Capabilities.String()
+	for _, u := range p.Grants().Unusable(imports) {
+		var lines []string
+		for _, c := range u.Any {
+			lines = append(lines, c.Line())
+		}
+		r.Missing = append(r.Missing, fmt.Sprintf("%s: not granted; to grant, write capabilities: {%s}", strings.Join(u.Imports, ", "), strings.Join(lines, "} or {")))
+	}
 }
 
 // signedAs is what a module's signature says, "" without one.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,9 @@ func (c *command) validate() *cobra.Command {
 		Long: `Validate does everything that serve does before it opens the listeners: it reads and checks the configuration,
 compiles every module, starts an instance and hands it its configuration.
 
-A line for each filter goes to stdout: name, digest, ABI, size, the stages it is called at. All problems go to
+A line for each filter goes to stdout: name, digest, ABI, size, the stages it is called at. Below it stand what its
+imports are for, what it is granted, and the host calls that it imports and is not granted, with the line that would
+grant them: SDKs import more than a filter calls. What a running filter is refused shows in /filters. All problems go to
 stderr, and the exit code is 1 if there is one. Warnings leave it at 0.`,
 		Args: noArguments,
 	}
@@ -73,6 +76,15 @@ func (c *command) printReport(report *host.Report) error {
 			fmt.Fprintf(table, "\t%s", f.Signed)
 		}
 		fmt.Fprintln(table)
+		uses := "nothing that is to be granted"
+		if len(f.Uses) > 0 {
+			uses = strings.Join(f.Uses, ", ")
+		}
+		fmt.Fprintf(table, "uses\t%s\t%s\n", f.Name, uses)
+		fmt.Fprintf(table, "grant\t%s\t%s\n", f.Name, f.Granted)
+		for _, missing := range f.Missing {
+			fmt.Fprintf(table, "lacks\t%s\t%s\n", f.Name, missing)
+		}
 		for _, warning := range f.Warnings {
 			fmt.Fprintf(table, "warn\t%s\t%s\n", f.Name, warning)
 		}

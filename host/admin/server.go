@@ -61,6 +61,18 @@ type Filter struct {
 	// Refused is how often it was refused more of something, by what it was, since it
 	// was configured first.
 	Refused map[string]uint64 `json:"refused,omitempty"`
+	// Granted is what the filter may do, and NotGranted what it tried beyond that since it
+	// was started.
+	Granted    string    `json:"granted"`
+	NotGranted []Refusal `json:"not_granted,omitempty"`
+}
+
+// Refusal is a capability that a filter used and was not granted.
+type Refusal struct {
+	Capability string   `json:"capability"`
+	Count      uint64   `json:"count"`
+	Names      []string `json:"names,omitempty"` // some of those that it gave
+	ToGrant    string   `json:"to_grant"`        // what the filter's configuration would have to say
 }
 
 // The bounds of a request, and of how many there are at a time. A client that is

@@ -106,6 +106,7 @@ func (s *Stream) BeginDownstream(outlet Outlet) {
 		_ = f.hold(0, 0)
 		f.bodies[0].buffer.Reset(nil) // of the request, which has gone
 		f.bodies[0].own = false
+		f.parts[0].reset()
 		f.resumed[0].Store(false)
 	}
 }

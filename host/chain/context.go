@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -34,7 +35,7 @@ func (f *filterStream) SetStage(stage plugin.Stages) { f.stage = stage }
 func (f *filterStream) ContextID() uint32 { return f.guest.ID() }
 
 // HeaderMap implements hostcall.Context.
-func (f *filterStream) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
+func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	if !t.Valid() {
 		return nil, abi.StatusBadArgument
 	}
@@ -44,20 +45,29 @@ func (f *filterStream) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi
 	case t == abi.MapTypeHTTPRequestHeaders:
 		writable := f.stage == plugin.RequestHeaders ||
 			(f.stage == plugin.RequestBody || f.stage == plugin.Answer && f.holding[0] != 0) && !s.request.sent
-		if !write || writable {
+		if !a.Write || writable {
 			return &s.request.fields, abi.StatusOK
 		}
 	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&withResponse != 0 || f.stage == plugin.Answer && f.answered):
 		writable := f.stage == plugin.ResponseHeaders ||
 			(f.stage == plugin.ResponseBody || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
-		if !write || writable {
+		if !a.Write || writable {
 			return &s.response.fields, abi.StatusOK
 		}
 	}
-	if write {
+	if a.Write {
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
+}
+
+// SetHeaderMap implements hostcall.Context.
+func (f *filterStream) SetHeaderMap(t abi.MapType, pairs []abi.Pair) abi.Status {
+	fields, status := f.HeaderMap(t, hostcall.Access{Write: true})
+	if status == abi.StatusOK {
+		fields.SetPairs(pairs)
+	}
+	return status
 }
 
 // Buffer implements hostcall.Context.

@@ -32,7 +32,7 @@ func (f *filterStream) Call() *dockerapi.Call { return &f.stream.call }
 
 // SetTarget implements foreign.Stream: settle judges it after the callback.
 func (f *filterStream) SetTarget(target string) abi.Status {
-	fields, status := f.HeaderMap(abi.MapTypeHTTPRequestHeaders, true)
+	fields, status := f.HeaderMap(abi.MapTypeHTTPRequestHeaders, hostcall.Access{Write: true})
 	switch {
 	case status != abi.StatusOK:
 		return status

@@ -52,6 +52,7 @@ func (s *Stream) BeginLocal() *Local {
 			_ = f.hold(1, 0)
 			f.bodies[1].buffer.Reset(nil)
 			f.bodies[1].own = false
+			f.parts[1].reset()
 			f.skip &^= d.body // it spoke of the body that is replaced
 			f.splitter = nil
 		}

@@ -247,7 +247,12 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	defer func() { f.record = noRecord }()
 	f.resumed[way].Store(false)
 	f.holding[way] = 0
-	action, err := f.guest.ResponseBody(len(b.Bytes), endOfStream)
+	part, size := f.partOf(d.body), len(b.Bytes)
+	if part != nil {
+		size = part.show(b.Bytes, r.Kind == record.KindJSON)
+		defer part.hide()
+	}
+	action, err := f.guest.ResponseBody(size, endOfStream)
 	goesOn, lost := true, false
 	switch {
 	case err != nil:
@@ -266,6 +271,8 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 		return nil, false
 	case lost: // and whatever the filter did to the record counts for nothing
 		return f.splitter.Join(r, before.body, true), true
+	case part != nil && !s.mergePart(d, f, part, b):
+		return nil, false
 	}
 	return f.splitter.Join(r, b.Bytes, b.Modified()), true
 }

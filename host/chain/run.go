@@ -139,10 +139,11 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 }
 
 func (s *Stream) callHeaders(d *direction, f *filterStream, endOfStream bool) (abi.Action, error) {
+	fields := f.filter.Plugin.CountFields(&d.fields, d.step < 0)
 	if d.step > 0 {
-		return f.guest.RequestHeaders(d.fields.Len(), endOfStream)
+		return f.guest.RequestHeaders(fields, endOfStream)
 	}
-	return f.guest.ResponseHeaders(d.fields.Len(), endOfStream)
+	return f.guest.ResponseHeaders(fields, endOfStream)
 }
 
 // enlist gives the filter its context. False means that it could not be asked,
@@ -190,6 +191,20 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if len(b.Bytes) > s.chain.BodyLimit {
 		return nil, s.tooLarge(d, f)
 	}
+	part, size := f.partOf(stage), len(b.Bytes)
+	if part != nil {
+		whole := s.isDocument(d)
+		if whole && !endOfStream && !f.lost.Load() {
+			if f.closed.Load() {
+				s.abort(f)
+				return nil, false
+			}
+			part.gathering = true
+			held.keep()
+			return nil, false
+		}
+		size = part.show(b.Bytes, whole && endOfStream)
+	}
 	before := s.snapshot(d, f)
 	f.holding[way] = 0
 	if f.filter.OnFailure == Allow {
@@ -200,14 +215,14 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	var err error
 	switch stage {
 	case plugin.RequestBody:
-		action, err = f.guest.RequestBody(len(b.Bytes), endOfStream)
+		action, err = f.guest.RequestBody(size, endOfStream)
 	case plugin.ResponseBody:
 		f.answered = true
-		action, err = f.guest.ResponseBody(len(b.Bytes), endOfStream)
+		action, err = f.guest.ResponseBody(size, endOfStream)
 	case plugin.DownstreamData:
-		action, err = f.guest.DownstreamData(len(b.Bytes), endOfStream)
+		action, err = f.guest.DownstreamData(size, endOfStream)
 	case plugin.UpstreamData:
-		action, err = f.guest.UpstreamData(len(b.Bytes), endOfStream)
+		action, err = f.guest.UpstreamData(size, endOfStream)
 	}
 	switch {
 	case err != nil:
@@ -216,6 +231,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 			return nil, false
 		}
 		held.putBack(before)
+		part.reset()
 	case s.stopped(d, f):
 		return nil, false
 	case action == abi.ActionContinue:
@@ -229,13 +245,11 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		}
 		if lost {
 			held.putBack(before)
+			part.reset()
 		}
 	default:
 		f.holding[way] = stage
-		if !held.own {
-			held.store = append(held.store[:0], b.Bytes...)
-			b.Bytes, held.own = held.store, true
-		}
+		held.keep()
 		if !s.countHeld(d, f) {
 			return nil, false
 		}
@@ -243,6 +257,9 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 			return nil, false
 		}
 		return prefix, s.settle(d, f)
+	}
+	if part != nil && !s.mergePart(d, f, part, b) {
+		return nil, false
 	}
 	out := b.Bytes
 	_ = f.hold(way, 0)
@@ -281,6 +298,15 @@ func (s *Stream) noteRewrite(d *direction, b *abi.Buffer) {
 	}
 }
 
+// keep makes the body outlive the caller's chunk.
+func (h *heldBody) keep() {
+	if h.own {
+		return
+	}
+	h.store = append(h.store[:0], h.buffer.Bytes...)
+	h.buffer.Bytes, h.own = h.store, true
+}
+
 // putBack makes the body what it was before a callback.
 func (h *heldBody) putBack(before saved) {
 	h.buffer.Reset(before.body)
@@ -291,7 +317,7 @@ func (h *heldBody) putBack(before saved) {
 // continue_stream has set free since.
 func (f *filterStream) released(d *direction) bool {
 	way := f.way(d)
-	return len(f.bodies[way].buffer.Bytes) > 0 && f.resumed[way].Load()
+	return len(f.bodies[way].buffer.Bytes) > 0 && f.resumed[way].Load() && (f.parts[way] == nil || !f.parts[way].gathering)
 }
 
 // saved is a message's head before a callback.

@@ -178,6 +178,7 @@ type filterStream struct {
 	stage plugin.Stages
 
 	bodies [2]heldBody // request, response
+	parts  [2]*partial // of them, where the filter is not granted the whole
 	// holding is the stage in which it holds a direction now, 0 when it does not.
 	holding  [2]plugin.Stages
 	skip     plugin.Stages
@@ -251,6 +252,7 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 			f := &s.filters[i]
 			f.stream, f.filter, f.index = s, &c.Filters[i], i
 			f.record = noRecord
+			f.parts = partials(f.filter.Plugin)
 		}
 		s.request.wake = make(chan struct{}, 1)
 		s.response.wake = make(chan struct{}, 1)
@@ -304,6 +306,8 @@ func (s *Stream) Close() {
 		for i := range s.filters {
 			s.filters[i].letGo()
 			s.filters[i].bodies = [2]heldBody{}
+			s.filters[i].parts[0].reset()
+			s.filters[i].parts[1].reset()
 			s.filters[i].splitter = nil
 		}
 		// The values stay: proxy_on_log may read them, whenever it comes.
@@ -334,6 +338,7 @@ func (f *filterStream) reset() {
 	f.records, f.splitter, f.record, f.connected = false, nil, noRecord, false
 	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
+		f.parts[d].reset()
 		b := &f.bodies[d]
 		b.buffer.Reset(nil)
 		if cap(b.store) > keepStore {

@@ -16,6 +16,8 @@ import (
 	"os"
 	"regexp"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/capability"
 )
 
 // Config is one complete configuration of the gateway. It is built by Load and
@@ -216,13 +218,19 @@ type Filter struct {
 	// Callouts names the Upstreams that the filter may call. Empty means none.
 	Callouts []string
 
+	// Capabilities are what the filter may do. Where none are written, that is
+	// everything for the operator's own, and nothing for a tenant's. Callouts are
+	// among them.
+	Capabilities capability.Set
+
 	// Pos is where the filter is written; for one out of filters_dir its file.
 	Pos Position
 
-	memory *value // where Memory is written
-	origin origin
-	kind   kindKeys
-	owned  *value // the key tenant
+	origin  origin
+	kind    kindKeys
+	owned   *value // the key tenant
+	granted grantKeys
+	memory  *value // where Memory is written
 }
 
 // Match says which requests a filter is for. An empty kind matches everything;

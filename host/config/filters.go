@@ -79,6 +79,7 @@ func (l *loader) add(c *Config, f Filter, half string) {
 	}
 	l.checkTenant(c, &f)
 	l.checkMetricNames(c, &f)
+	l.grant(c, &f)
 	l.checkOrigin(c, &f)
 	if l.isService(&f, half) {
 		c.Services = append(c.Services, f)
@@ -105,7 +106,8 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },
 		"tenant":       func(v *value) { l.filterTenant(v, f) },
-		"callouts":     func(v *value) { f.Callouts = l.callouts(v) },
+		"callouts":     func(v *value) { f.Callouts, f.granted.callouts = l.callouts(v, "callouts"), v },
+		"capabilities": func(v *value) { f.granted.set = v },
 		"stages": func(v *value) {
 			names := StageNames()
 			given := l.words(v, "stages", func(v *value, name string) {

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/trust"
 )
 
@@ -15,6 +16,10 @@ type Tenant struct {
 
 	// Rules say who is this tenant: any one of them suffices.
 	Rules []TenantRule
+
+	// Capabilities are the most that the tenant's filters may be granted. Default
+	// nothing.
+	Capabilities capability.Set
 
 	// Keys are the public keys of which one must have signed each of the tenant's
 	// filters, and no other counts. Empty: those of verify do, as for all filters.

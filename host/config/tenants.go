@@ -22,10 +22,11 @@ func (l *loader) tenants(c *Config) {
 	for _, item := range l.tenantList.items {
 		t := Tenant{Pos: item.pos, Limits: c.TenantLimits}
 		if !l.object(item, "a tenant", fields{
-			"name":   func(v *value) { t.Name = l.name(v, "a tenant's") },
-			"match":  func(v *value) { t.Rules = l.tenantRules(c, v) },
-			"verify": func(v *value) { l.tenantVerify(v, &t) },
-			"limits": func(v *value) { l.limitsOf(v, &t.Limits) },
+			"name":         func(v *value) { t.Name = l.name(v, "a tenant's") },
+			"match":        func(v *value) { t.Rules = l.tenantRules(c, v) },
+			"verify":       func(v *value) { l.tenantVerify(v, &t) },
+			"capabilities": func(v *value) { t.Capabilities = l.capabilities(v, nil) },
+			"limits":       func(v *value) { l.limitsOf(v, &t.Limits) },
 		}) {
 			continue
 		}

@@ -177,7 +177,7 @@ func (l *loader) pem(v *value, what string) (path string, content []byte) {
 
 // callouts reads which upstreams a filter may call. None is what every filter
 // may call that does not say.
-func (l *loader) callouts(v *value) []string {
+func (l *loader) callouts(v *value, path string) []string {
 	if v.kind == kindList && len(v.items) == 0 {
 		return nil
 	}
@@ -189,9 +189,9 @@ func (l *loader) callouts(v *value) []string {
 			}
 		}
 	}
-	return l.words(v, "callouts", func(v *value, name string) {
+	return l.words(v, path, func(v *value, name string) {
 		if !slices.Contains(names, name) {
-			l.fail(v.pos, fmt.Sprintf("callouts: there is no upstream %q", name), suggest(name, slices.Clone(names)))
+			l.fail(v.pos, fmt.Sprintf("%s: there is no upstream %q", path, name), suggest(name, slices.Clone(names)))
 		}
 	})
 }

@@ -123,15 +123,29 @@ type Fuel interface {
 	Charge(units int64) bool
 }
 
+// Access is what a host call does with a header map.
+type Access struct {
+	Write bool
+	// One says that it is about one field, whose key is Key, in the guest's memory, and
+	// which may be empty; otherwise about the map as a whole.
+	One bool
+	Key []byte
+}
+
 // Context is what a host call acts upon: a root context or a stream's.
 //
 // Where a method may answer NOT_FOUND, that means something that exists in the
 // ABI but has nothing to show now; BAD_ARGUMENT means something unknown, or that
 // must not be changed now.
 type Context interface {
-	// HeaderMap returns a map for reading, or for writing. NOT_FOUND: valid but
-	// not available for reading. BAD_ARGUMENT: unknown, or not writable now.
-	HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status)
+	// HeaderMap returns a map for what Access says. NOT_FOUND: valid but
+	// not available for reading. BAD_ARGUMENT: unknown, or not writable now. What is
+	// returned may be a part of the map where it is to be read as a whole.
+	HeaderMap(t abi.MapType, a Access) (*abi.HeaderMap, abi.Status)
+
+	// SetHeaderMap replaces all fields of a map, which takes the pairs over. It has the
+	// statuses of HeaderMap.
+	SetHeaderMap(t abi.MapType, pairs []abi.Pair) abi.Status
 
 	// Buffer returns a buffer for reading, or for writing, with the statuses of
 	// HeaderMap. A buffer for writing must own its memory.

@@ -87,18 +87,26 @@ type testContext struct {
 	writable   bool // every map is the response's, for writing too
 }
 
-func (x *testContext) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
+func (x *testContext) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	switch {
 	case x.writable:
 		return &x.response, abi.StatusOK
 	case t == abi.MapTypeHTTPRequestHeaders:
 		return &x.request, abi.StatusOK
-	case t == abi.MapTypeHTTPResponseHeaders && !write:
+	case t == abi.MapTypeHTTPResponseHeaders && !a.Write:
 		return &x.response, abi.StatusOK
-	case write || !t.Valid():
+	case a.Write || !t.Valid():
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
+}
+
+func (x *testContext) SetHeaderMap(t abi.MapType, pairs []abi.Pair) abi.Status {
+	fields, status := x.HeaderMap(t, hostcall.Access{Write: true})
+	if status == abi.StatusOK {
+		fields.SetPairs(pairs)
+	}
+	return status
 }
 
 func (x *testContext) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.Status) {

@@ -18,19 +18,19 @@ var noFields abi.HeaderMap
 
 func (c call) mapType() abi.MapType { return abi.MapType(c.u32(0)) }
 
-func (c call) headerMap(write bool) (*abi.HeaderMap, abi.Status) {
+func (c call) headerMap(a Access) (*abi.HeaderMap, abi.Status) {
 	t := c.mapType()
 	switch {
 	case !ofCallout(t):
-		return c.caller.Current().HeaderMap(t, write)
-	case write:
+		return c.caller.Current().HeaderMap(t, a)
+	case a.Write:
 		return nil, abi.StatusBadArgument
 	}
 	return c.caller.Callouts().HeaderMap(t)
 }
 
 func (c call) allFields() (*abi.HeaderMap, abi.Status) {
-	fields, status := c.headerMap(false)
+	fields, status := c.headerMap(Access{})
 	if status == abi.StatusNotFound {
 		return &noFields, abi.StatusOK
 	}
@@ -65,7 +65,7 @@ func getHeaderMapPairs(c call) abi.Status {
 // map cannot have, or has already.
 func setHeaderMapPairs(c call) abi.Status {
 	data, ok := c.view(1)
-	fields, status := c.headerMap(true)
+	fields, status := c.headerMap(Access{Write: true})
 	switch {
 	case !c.charge(0, int64(len(data))+scan(fields)):
 		return abi.StatusInternalFailure
@@ -81,8 +81,7 @@ func setHeaderMapPairs(c call) abi.Status {
 	case !c.caller.Charge(int64(fields.Len()+len(pairs)) * fieldUnits):
 		return abi.StatusInternalFailure
 	}
-	fields.SetPairs(pairs)
-	return abi.StatusOK
+	return c.caller.Current().SetHeaderMap(c.mapType(), pairs)
 }
 
 // proxy_get_header_map_value(map, key, **data, *size): the first value.
@@ -90,7 +89,7 @@ func setHeaderMapPairs(c call) abi.Status {
 // 0.1.0 is told OK with nothing instead.
 func getHeaderMapValue(c call) abi.Status {
 	key, ok := c.view(1)
-	fields, status := c.headerMap(false)
+	fields, status := c.headerMap(Access{One: true, Key: key})
 	switch {
 	case !c.charge(len(key), scan(fields)): // with the value, which is among them
 		return abi.StatusInternalFailure
@@ -132,7 +131,7 @@ func replaceHeaderMapValue(c call) abi.Status {
 func (c call) set(replace bool) abi.Status {
 	key, ok1 := c.view(1)
 	value, ok2 := c.view(3)
-	fields, status := c.headerMap(true)
+	fields, status := c.headerMap(Access{Write: true, One: true, Key: key})
 	switch {
 	case !c.charge(len(key)+len(value), scan(fields)):
 		return abi.StatusInternalFailure
@@ -168,7 +167,7 @@ func (c call) set(replace bool) abi.Status {
 // proxy_remove_header_map_value(map, key): a missing field is no error.
 func removeHeaderMapValue(c call) abi.Status {
 	key, ok := c.view(1)
-	fields, status := c.headerMap(true)
+	fields, status := c.headerMap(Access{Write: true, One: true, Key: key})
 	switch {
 	case !c.charge(len(key), scan(fields)):
 		return abi.StatusInternalFailure

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/capability"
 )
 
 // desc describes a series of the gateway's own.
@@ -57,6 +58,7 @@ var (
 	descQuarantined   = owned("filter_quarantined", "1 while a filter that crashed too often is not asked.", "filter")
 	descDropped       = owned("filter_log_lines_dropped_total", "Log lines of a filter that were not written because there were too many.", "filter")
 	descLost          = owned("filter_metrics_refused_total", "Definitions of metrics for which there was no room.", "filter")
+	descCapability    = owned("capability_refusals_total", "Host calls of a filter that its capabilities do not grant.", "filter", "capability")
 
 	descKeys       = owned("shared_data_keys", "Keys that the filters of a vm_id share.", "vm_id")
 	descDataBytes  = owned("shared_data_bytes", "Bytes of these keys and their values.", "vm_id")
@@ -224,6 +226,11 @@ func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		count(descDropped, f.dropped.Load())
 		count(descLost, f.lost.Load())
+		for c := range f.notGranted {
+			if n := f.notGranted[c].Load(); n > 0 {
+				count(descCapability, n, capability.Capability(c).String())
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/capability"
 )
 
 // Stage is what a filter was called for.
@@ -51,13 +52,14 @@ type Filter struct {
 	log      *slog.Logger
 	users    int // guarded by the registry's lock
 
-	times   [shards][stages]timeHistogram
-	fuel    [shards]fuelHistogram
-	most    atomic.Int64 // fuel of one callback
-	traps   [traps]atomic.Uint64
-	dropped atomic.Uint64 // log lines
-	refused [limits]atomic.Uint64
-	ticks   atomic.Uint64 // that were left out
+	times      [shards][stages]timeHistogram
+	fuel       [shards]fuelHistogram
+	most       atomic.Int64 // fuel of one callback
+	traps      [traps]atomic.Uint64
+	dropped    atomic.Uint64 // log lines
+	refused    [limits]atomic.Uint64
+	notGranted [capability.Count]atomic.Uint64
+	ticks      atomic.Uint64 // that were left out
 
 	// What the guest defines. byID is replaced whole, and its first entry is empty.
 	byID          atomic.Pointer[[]*metric]
@@ -104,3 +106,6 @@ func (f *Filter) Traps() (n uint64) {
 
 // Dropped notes a log line that was not written.
 func (f *Filter) Dropped() { f.dropped.Add(1) }
+
+// NotGranted notes a host call that the filter's capabilities do not grant.
+func (f *Filter) NotGranted(c capability.Capability) { f.notGranted[c].Add(1) }

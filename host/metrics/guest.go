@@ -118,6 +118,15 @@ func (f *Filter) lose(kind abi.MetricType) (uint32, abi.Status) {
 		f.log.Warn("a filter defines too many metrics, or one with too long a name; what it counts there is not shown",
 			slog.Int("limit", f.registry.options.Load().Series))
 	}
+	return f.Nowhere(kind)
+}
+
+// Nowhere is the number of a metric that is counted and not shown. BAD_ARGUMENT: an
+// unknown type.
+func (f *Filter) Nowhere(kind abi.MetricType) (uint32, abi.Status) {
+	if kind > abi.MetricTypeHistogram {
+		return 0, abi.StatusBadArgument
+	}
 	return (*f.byID.Load())[1+kind].id, abi.StatusOK
 }
 

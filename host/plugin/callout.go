@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/metrics"
 )
@@ -50,8 +51,10 @@ func (i *Instance) Callouts() hostcall.Callouts { return &i.callouts }
 
 // Upstream implements hostcall.Callouts.
 func (c *callouts) Upstream(name []byte) (limit int, ok bool) {
-	upstream, ok := c.instance.plugin.options.Upstreams[string(name)]
+	p := c.instance.plugin
+	upstream, ok := p.options.Upstreams[string(name)]
 	if !ok {
+		p.refusals.note(p, capability.Callouts, string(name[:min(len(name), capability.MaxName)]))
 		return 0, false
 	}
 	return upstream.BodyLimit(), true

@@ -73,13 +73,14 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	i.current = &i.root
 	i.lock()
 	defer i.unlock()
+	caller := i.caller()
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
-		Context: i,
+		Context: caller,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
 		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
 		Party:   p.party(),
-		Stdout:  guestWriter{i, abi.LogLevelInfo},
-		Stderr:  guestWriter{i, abi.LogLevelError},
+		Stdout:  guestWriter{caller, abi.LogLevelInfo},
+		Stderr:  guestWriter{caller, abi.LogLevelError},
 	})
 	if err != nil {
 		return nil, &StartError{Step: "link", Err: err}

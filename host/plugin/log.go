@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
 )
 
 // slogLevels maps the ABI's levels to slog's; trace lies below debug and
@@ -91,11 +92,11 @@ func (r *rareLine) take(now time.Time, n int) int {
 
 // guestWriter turns what a guest prints on fd 1 and 2 into log lines.
 type guestWriter struct {
-	instance *Instance
-	level    abi.LogLevel
+	caller hostcall.Caller
+	level  abi.LogLevel
 }
 
 func (w guestWriter) Write(line []byte) (int, error) {
-	w.instance.Log(w.level, string(line))
+	w.caller.Log(w.level, string(line))
 	return len(line), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
@@ -76,6 +77,8 @@ type Options struct {
 	// Space is what the filter shares: data and queues. Nil means one of its own that
 	// is gone with the plugin.
 	Space store.Space
+	// Grants are what the filter may do. Nil is everything.
+	Grants *capability.Grants
 	// Upstreams are the services that the filter may call, by name. They are the
 	// caller's to close, after the plugin.
 	Upstreams map[string]*callout.Upstream
@@ -129,6 +132,8 @@ type Plugin struct {
 	memoryRefusals rareLine
 	droppedLines   rareLine
 	lateTicks      rareLine
+	refusals       refusals
+	handedOut      handedOut // queues, to a filter that is not granted everything
 
 	calls        atomic.Int32   // to other services, under way
 	calling      sync.WaitGroup // their goroutines

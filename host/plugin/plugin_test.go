@@ -97,7 +97,7 @@ type state struct {
 
 func (s *state) SetStage(stage plugin.Stages) { s.stages = append(s.stages, stage) }
 
-func (s *state) HeaderMap(abi.MapType, bool) (*abi.HeaderMap, abi.Status) {
+func (s *state) HeaderMap(abi.MapType, hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	return &s.fields, abi.StatusOK
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -19,7 +20,7 @@ func newSlow() *slow {
 	return &slow{entered: make(chan struct{}), release: make(chan struct{})}
 }
 
-func (s *slow) HeaderMap(abi.MapType, bool) (*abi.HeaderMap, abi.Status) {
+func (s *slow) HeaderMap(abi.MapType, hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	close(s.entered)
 	<-s.release
 	return &s.fields, abi.StatusOK

@@ -59,12 +59,15 @@ func (r *rootContext) stages() Stages {
 }
 
 // HeaderMap implements hostcall.Context: there are none outside of a stream.
-func (r *rootContext) HeaderMap(t abi.MapType, write bool) (*abi.HeaderMap, abi.Status) {
-	if write || !t.Valid() {
+func (r *rootContext) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderMap, abi.Status) {
+	if a.Write || !t.Valid() {
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
 }
+
+// SetHeaderMap implements hostcall.Context.
+func (r *rootContext) SetHeaderMap(abi.MapType, []abi.Pair) abi.Status { return abi.StatusBadArgument }
 
 // Buffer implements hostcall.Context: a configuration, while its callback runs.
 func (r *rootContext) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.Status) {
