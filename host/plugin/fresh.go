@@ -79,6 +79,11 @@ type origin struct {
 
 // remember keeps the canary's state.
 func (f *freshSupply) remember(canary *Instance) {
+	canary.lock() // as in takeHints
+	defer canary.unlock()
+	if canary.lost.Load() {
+		return
+	}
 	if guest := canary.vm.Snapshot(); guest != nil {
 		f.origin = &origin{guest: guest, values: maps.Clone(canary.root.values), period: canary.tick.interval(), lastCall: canary.callouts.lastID}
 	}

@@ -259,6 +259,8 @@ func (p *Plugin) start() error {
 
 // takeHints asks the canary what the filter says of itself.
 func (p *Plugin) takeHints(canary *Instance) {
+	canary.lock() // the answer to a call that it made in its start may be on its way in
+	defer canary.unlock()
 	p.stages = p.called(canary.root.stages())
 	p.operations = canary.root.hint("sluice\x00operations")
 	p.resource = slices.Contains(canary.root.hint("sluice\x00references"), "resource")
