@@ -31,8 +31,8 @@ tenants:
   - {name: ci, capabilities: all, match: {listeners: ['unix://%[1]s']}, limits: {%[3]s}}
   - {name: dev, capabilities: all, match: {listeners: ['unix://%[2]s']}}
 filters:
-  - {name: of-ci, module: %[4]s, tenant: ci, capabilities: all}
-  - {name: of-dev, module: %[4]s, tenant: dev, capabilities: all}
+  - {name: of-ci, module: %[4]s, capabilities: all, tenant: ci}
+  - {name: of-dev, module: %[4]s, capabilities: all, tenant: dev}
 `, sockets["ci"], sockets["dev"], limits, hosttest.Guest(t, guest)), sockets
 }
 
@@ -178,7 +178,7 @@ func TestWhatATenantUsesUpIsMissingToNoOther(t *testing.T) {
 			text, sockets := twoTenants(t, "hungry", limit.limits)
 			text = strings.ReplaceAll(text, "tenant: ci}", "tenant: ci, match: {paths: [info]}}")
 			// Who has several vm_ids has no more for it.
-			text += "  - {name: more-of-ci, module: " + hosttest.Guest(t, "hungry") + ", tenant: ci, match: {paths: [version]}}\n"
+			text += "  - {name: more-of-ci, module: " + hosttest.Guest(t, "hungry") + ", capabilities: all, tenant: ci, match: {paths: [version]}}\n"
 			g := hosttest.StartGateway(t, engine.Address(), adminYAML+text)
 			if got := counted(t, sockets["ci"], limit.what); got != limit.want {
 				t.Errorf("it got %d, want %d", got, limit.want)

@@ -201,6 +201,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 			}
 			part.gathering = true
 			held.keep()
+			s.countHeld(d, f)
 			return nil, false
 		}
 		size = part.show(b.Bytes, whole && endOfStream)
