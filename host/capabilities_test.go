@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/admin"
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
@@ -377,4 +378,205 @@ func bundled(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// fieldsOf writes the lines of the guest "fields": the fields that it saw as
+// key=value, the others as they are.
+func fieldsOf(log *hosttest.Log) (lines []string) {
+	for line := range strings.SplitSeq(log.String(), "\n") {
+		var entry struct{ Msg, Filter string }
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Filter != "fields-1" {
+			continue
+		}
+		if strings.HasPrefix(entry.Msg, "set:") {
+			lines = append(lines, entry.Msg)
+			continue
+		}
+		pairs, err := abi.ParsePairs([]byte(entry.Msg))
+		if err != nil && entry.Msg != "" {
+			continue
+		}
+		var shown []string
+		for _, p := range pairs {
+			shown = append(shown, p.Key+"="+p.Value)
+		}
+		lines = append(lines, strings.Join(shown, " "))
+	}
+	return lines
+}
+
+func TestAFilterSetsTheFieldsThatItIsGrantedAndNoOthers(t *testing.T) {
+	engine := infoEngine(t)
+	encoded := func(pairs ...abi.Pair) string {
+		text, err := json.Marshal(string(abi.NewHeaderMap(pairs).Encoded()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ", config: " + string(text) // JSON is YAML
+	}
+	const request = "GET /info HTTP/1.1\r\nHost: d\r\nX-CI-Job: 1\r\nX-Other: 2\r\nAuthorization: Basic secret\r\nX-CI-Job: 3\r\n\r\n"
+	for name, test := range map[string]struct{ grants, config, saw, set, then, job, other string }{
+		"what it saw": {
+			"read: ['x-*'], write: [x-ci-*]", "",
+			"x-ci-job=1 x-other=2 x-ci-job=3", "set:0", "x-other=2 x-ci-job=1 x-ci-job=3", "[1 3]", "[2]",
+		},
+		"what it may": {
+			"read: ['x-*'], write: [x-ci-*]", encoded(abi.Pair{Key: "x-ci-new", Value: "4"}, abi.Pair{Key: "x-other", Value: "2"}),
+			"x-ci-job=1 x-other=2 x-ci-job=3", "set:0", "x-other=2 x-ci-new=4", "[]", "[2]",
+		},
+		"another value of what it may only read": {
+			"read: ['x-*'], write: [x-ci-*]", encoded(abi.Pair{Key: "x-other", Value: "evil"}),
+			"x-ci-job=1 x-other=2 x-ci-job=3", "set:2", "x-ci-job=1 x-other=2 x-ci-job=3", "[1 3]", "[2]",
+		},
+		"what it may only read taken away": {
+			"read: ['x-*'], write: [x-ci-*]", encoded(abi.Pair{Key: "x-ci-job", Value: "1"}),
+			"x-ci-job=1 x-other=2 x-ci-job=3", "set:2", "x-ci-job=1 x-other=2 x-ci-job=3", "[1 3]", "[2]",
+		},
+		"what it does not see": {
+			"write: [x-ci-*]", encoded(abi.Pair{Key: "x-ci-job", Value: "9"}),
+			"", "set:0", "", "[9]", "[2]",
+		},
+		"somebody else's credentials": {
+			"read: ['*'], write: ['*']", encoded(abi.Pair{Key: ":method", Value: "GET"}, abi.Pair{Key: ":path", Value: "/info"}, abi.Pair{Key: ":authority", Value: "d"},
+				abi.Pair{Key: ":scheme", Value: "http"}, abi.Pair{Key: "Authorization", Value: "Basic mine"}),
+			":method=GET :path=/info :authority=d :scheme=http x-ci-job=1 x-other=2 x-ci-job=3", "set:2",
+			":method=GET :path=/info :authority=d :scheme=http x-ci-job=1 x-other=2 x-ci-job=3", "[1 3]", "[2]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := hosttest.StartGateway(t, engine.Address(), filters(t, "fields capabilities: {log: true, request_headers: {"+test.grants+"}}"+test.config))
+			conn, r := g.Dial()
+			write(t, conn, request)
+			if code, body := status(t, r); code != 200 {
+				t.Fatalf("got %d %s", code, body)
+			}
+			if got, want := fmt.Sprintf("%q", fieldsOf(g.Log)), fmt.Sprintf("%q", []string{test.saw, test.set, test.then}); got != want {
+				t.Errorf("it saw and did %s, want %s", got, want)
+			}
+			requests := engine.Requests()
+			head := requests[len(requests)-1].Header
+			if got := fmt.Sprint(head.Values("X-Ci-Job")); got != test.job {
+				t.Errorf("the engine got X-CI-Job %s, want %s", got, test.job)
+			}
+			if got := fmt.Sprint(head.Values("X-Other"), head.Values("Authorization")); got != test.other+" [Basic secret]" {
+				t.Errorf("the engine got %s", got)
+			}
+		})
+	}
+}
+
+// Every grant opens what it names, in the callbacks where there is something to be
+// had, and nothing beside it.
+func TestEachGrantOpensItselfAlone(t *testing.T) {
+	for _, test := range []struct {
+		grants, phase string
+		opens         map[int]byte // the tries that go otherwise than with nothing granted
+	}{
+		{"request_headers: {read: [authorization]}", "request_headers", map[int]byte{0: 'X', 1: 'X', 2: 'X', 21: 'X', 22: 'X'}},
+		{"request_headers: {read: [user-agent]}", "request_headers", map[int]byte{0: 'X', 1: 'X', 22: 'X'}},
+		{"request_headers: {read: all}", "request_headers", map[int]byte{0: 'X', 1: 'X', 3: 'X', 22: 'X'}},
+		{"request_headers: {read: all}", "request_body", map[int]byte{0: 'X', 1: 'X', 3: 'X', 22: 'X'}},
+		{"request_headers: {read: all}", "configure", nil},
+		{"request_headers: {write: [x-greedy]}", "request_headers", map[int]byte{4: '0', 5: '0'}},
+		{"request_headers: {write: [x-greedy]}", "response_headers", nil},
+		{"request_headers: {write: [authorization]}", "request_headers", map[int]byte{6: '0'}},
+		{"response_headers: {read: [':status']}", "response_headers", map[int]byte{8: 'X', 9: 'X'}},
+		{"response_headers: {read: [':status']}", "request_headers", nil},
+		{"response_headers: {write: [x-greedy]}", "response_headers", map[int]byte{10: '0'}},
+		{"request_body: {read: all}", "request_body", map[int]byte{11: 'X'}},
+		{"request_body: {read: all}", "response_body", nil},
+		{"request_body: {read: [/Image]}", "request_body", map[int]byte{11: 'X'}},
+		{"request_body: {write: [/Labels]}", "request_body", map[int]byte{11: 'X', 12: '0'}},
+		{"request_body: {write: all}", "request_body", map[int]byte{11: 'X', 12: '0'}},
+		{"response_body: {read: all}", "response_body", map[int]byte{13: 'X'}},
+		{"connection: {read: all}", "downstream_data", map[int]byte{15: 'X'}},
+		{"connection: all", "upstream_data", map[int]byte{17: 'X', 18: '0'}},
+		{"connection: all", "request_body", nil},
+		{"properties: {read: [peer.*]}", "request_headers", map[int]byte{19: 'X'}},
+		{"properties: {read: [peer.*]}", "tick", nil},
+		{"properties: {read: all}", "request_headers", map[int]byte{19: 'X', 20: 'X', 25: '0'}},
+		{"properties: {read: all}, request_body: {read: all}", "response_headers", map[int]byte{19: 'X', 20: 'X', 23: 'X', 25: '0'}},
+		{"properties: {write: [mi*]}", "request_headers", map[int]byte{24: '0'}},
+		{"properties: {read: [docker.resource.name]}", "configure", map[int]byte{25: '0'}},
+		{"shared_data: {write: [key]}", "request_headers", map[int]byte{27: '0'}},
+		{"shared_data: {read: [key], write: [k*]}", "request_headers", map[int]byte{26: 'X', 27: '0'}},
+		{"shared_data: {read: [kex], write: [ke]}", "request_headers", nil},
+		{"queues: {read: [queue]}", "configure", map[int]byte{28: '0', 31: '?', 33: '?', 35: '?'}},
+		{"queues: {write: [queue]}", "configure", nil}, // there is none to be resolved
+		{"namespaces: [other]", "configure", nil},
+		{"foreign_functions: [comp*]", "configure", map[int]byte{41: 'X'}},
+		{"timers: true", "configure", map[int]byte{42: '0'}},
+		{"metrics: all", "configure", nil}, // as it looks to the filter
+	} {
+		engine := echoing(t)
+		engine.Handle("POST /containers/create", echo)
+		stages := ""
+		if strings.Contains(test.grants, "connection") {
+			stages = ", " + everyStage
+		}
+		more := ""
+		if test.phase == "tick" {
+			more = ", timers: true"
+		}
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, "greedy instances: 1, capabilities: {log: true, "+test.grants+more+"}"+stages))
+		withSecretSent(t, g, `{"Image":"alpine","Labels":{"a":"b"}}`)
+		if stages != "" {
+			conn, r := hijack(t, g, "")
+			write(t, conn, "data")
+			_ = readSome(r)
+			conn.Close()
+		}
+		g.Log.Wait(t, `"msg":"`+test.phase+`:`)
+		got := greedyLines(g.Log)[test.phase][0]
+		for i := range got {
+			want := nothingGranted[i]
+			if open, ok := test.opens[i]; ok {
+				want = open
+			}
+			if want != '?' && got[i] != want && !(test.phase == "tick" && i == 42) {
+				t.Errorf("%s: %s: got %s: %c at %d, want %c", test.grants, test.phase, got, got[i], i, want)
+			}
+		}
+	}
+}
+
+// withSecretSent sends a request and does not care what becomes of it.
+func withSecretSent(t *testing.T, g *hosttest.Gateway, body string) {
+	t.Helper()
+	conn, r := g.Dial()
+	write(t, conn, "POST /containers/create HTTP/1.1\r\nHost: d\r\nUser-Agent: test\r\nAuthorization: Basic secret\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	_, _ = http.ReadResponse(r, nil)
+	conn.Close()
+}
+
+// readSome reads what comes first.
+func readSome(r io.Reader) int {
+	n, _ := r.Read(make([]byte, 16))
+	return n
+}
+
+// An SDK turns some statuses into crashes. What is not granted answers so that filters
+// made with it go on, and can say what is missing.
+func TestTinyGosSDKSurvivesWhatIsNotGranted(t *testing.T) {
+	engine := echoing(t)
+	engine.Handle("POST /containers/create", echo)
+	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
+	survives := func(t *testing.T, text string) {
+		t.Helper()
+		for _, grants := range []string{"{}", "{log: true}", "{request_headers: {read: all}, response_headers: {read: all}}"} {
+			g := hosttest.StartGateway(t, engine.Address(), strings.ReplaceAll(text, "GRANTS", "capabilities: "+grants))
+			if status, answer := withSecret(t, g, "/containers/create", `{"Image":"alpine"}`); status != 200 || answer != `{"Image":"alpine"}` {
+				t.Errorf("%s: got %d %s", grants, status, answer)
+			}
+			if strings.Contains(g.Log.String(), "the filter crashed") {
+				t.Errorf("%s: it crashed", grants)
+			}
+			if !strings.Contains(g.Log.String(), "the filter is refused what it is not granted") {
+				t.Errorf("%s: nothing was refused", grants)
+			}
+		}
+	}
+	for _, role := range []string{"counter", "sender", "meter"} {
+		t.Run(role, func(t *testing.T) { survives(t, "filters:\n"+sdkFilter(t, role, role, ", GRANTS")) })
+	}
 }

@@ -41,6 +41,9 @@ func (g *Grants) Has(c Capability) bool { return g.has[c] }
 // All tells whether everything of the capability is granted.
 func (g *Grants) All(c Capability) bool { return g.all[c] }
 
+// Units is what it costs to ask for one name of the capability, in units of fuel.
+func (g *Grants) Units(c Capability) int64 { return 10 + 30*int64(len(g.set.Names[c])) }
+
 // Allows tells whether a name of the capability is granted.
 func (g *Grants) Allows(c Capability, name string) bool {
 	if !g.has[c] {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
@@ -19,11 +20,12 @@ import (
 // newChain starts n filters of one module.
 func newChain(tb testing.TB, n int, path, config string) *chain.Chain {
 	tb.Helper()
-	return newCountedChain(tb, n, path, config, nil)
+	return newCountedChain(tb, n, path, config, nil, nil)
 }
 
-// newCountedChain starts filters whose metrics are kept.
-func newCountedChain(tb testing.TB, n int, path, config string, counted *metrics.Registry) *chain.Chain {
+// newCountedChain starts filters whose metrics are kept, and that are granted no more
+// than this.
+func newCountedChain(tb testing.TB, n int, path, config string, counted *metrics.Registry, grants *capability.Set) *chain.Chain {
 	tb.Helper()
 	code, err := os.ReadFile(path)
 	if err != nil {
@@ -34,9 +36,15 @@ func newCountedChain(tb testing.TB, n int, path, config string, counted *metrics
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { engine.Close(context.Background()) })
+	var granted *capability.Grants
+	if grants != nil {
+		if granted, err = grants.Compile(); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 5 * time.Second}
 	for i := range n {
-		p, err := plugin.New(tb.Context(), engine, plugin.Options{Name: fmt.Sprintf("filter-%d", i), Code: code, Config: []byte(config), Metrics: counted})
+		p, err := plugin.New(tb.Context(), engine, plugin.Options{Name: fmt.Sprintf("filter-%d", i), Code: code, Config: []byte(config), Metrics: counted, Grants: granted})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -60,17 +68,26 @@ var responseFields = []abi.Pair{
 	{Key: "Date", Value: "Sat, 21 Nov 2026 06:20:07 GMT"},
 }
 
+func grants(c capability.Capability, name string) *capability.Set {
+	var s capability.Set
+	s.Grant(c, name)
+	return &s
+}
+
 // BenchmarkStream is the whole life of a GET's stream: context, the four
 // stages, done, log, delete.
 func BenchmarkStream(b *testing.B) {
 	guests := []struct {
 		name, path, config string
 		counted            *metrics.Registry
+		grants             *capability.Set // nil for everything
 	}{
-		{"noop", "../../testdata/guests/noop.wasm", "", nil},
-		{"noop-timed", "../../testdata/guests/noop.wasm", "", metrics.New(metrics.Options{Shown: true})},
-		{"request-guard", "../../filters/request-guard.wasm", `{"default":"allow"}`, nil},
-		{"response-headers", "../../filters/response-headers.wasm", `{"set":{"x-a":"b"}}`, nil},
+		{"noop", "../../testdata/guests/noop.wasm", "", nil, nil},
+		{"noop-timed", "../../testdata/guests/noop.wasm", "", metrics.New(metrics.Options{Shown: true}), nil},
+		{"request-guard", "../../filters/request-guard.wasm", `{"default":"allow"}`, nil, nil},
+		{"response-headers", "../../filters/response-headers.wasm", `{"set":{"x-a":"b"}}`, nil, nil},
+		{"request-guard-granted", "../../filters/request-guard.wasm", `{"default":"allow"}`, nil, grants(capability.ReadProperties, "docker.*")},
+		{"response-headers-granted", "../../filters/response-headers.wasm", `{"set":{"x-a":"b"}}`, nil, grants(capability.WriteResponseHeaders, "x-*")},
 	}
 	call, err := dockerapi.Classify("GET", "/v1.41/containers/json")
 	if err != nil {
@@ -81,7 +98,7 @@ func BenchmarkStream(b *testing.B) {
 	for _, guest := range guests {
 		for _, n := range []int{0, 1, 4, 10} {
 			b.Run(fmt.Sprintf("%s/filters=%d", guest.name, n), func(b *testing.B) {
-				c := newCountedChain(b, n, guest.path, guest.config, guest.counted)
+				c := newCountedChain(b, n, guest.path, guest.config, guest.counted, guest.grants)
 				ctx := b.Context()
 				b.ReportAllocs()
 				for b.Loop() {

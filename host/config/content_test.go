@@ -64,6 +64,7 @@ func TestDigestFollowsContent(t *testing.T) {
 		"module":  digest(base, wasm+"\x00"),
 		"setting": digest(base+"limits: {body: 1MiB}\n", wasm),
 		"config":  digest(listenerYAML+"filters: [{name: f, module: f.wasm, config: {a: 2}, match: {paths: [x]}}]\n", wasm),
+		"grants":  digest(listenerYAML+"filters: [{name: f, module: f.wasm, config: {a: 1}, match: {paths: [x]}, capabilities: {log: true}}]\n", wasm),
 		"regexp":  digest(listenerYAML+"filters: [{name: f, module: f.wasm, config: {a: 1}, match: {paths: [y]}}]\n", wasm),
 	} {
 		if got == first || got == "" {

@@ -67,13 +67,30 @@ func (g *guard) refuse(c capability.Capability, name string) {
 	g.plugin.refusals.note(g.plugin, c, name)
 }
 
-// allows asks for a name, and counts it where it is refused.
+// maxGuardedName is how long a name may be that is looked for among the grants. Those
+// that are longer are granted with all of a capability only.
+const maxGuardedName = 4 << 10
+
+// allows asks for a name, and counts it where it is refused. Asking costs fuel: what
+// a guest may call as often as it likes must not cost the host more than the guest.
 func (g *guard) allows(c capability.Capability, name string) bool {
+	if !g.Charge(g.grants.Units(c) + int64(len(name))/8) {
+		return false // it traps when it is back
+	}
+	if len(name) > maxGuardedName && !g.grants.All(c) {
+		g.refuse(c, name)
+		return false
+	}
 	if g.grants.Allows(c, name) {
 		return true
 	}
 	g.refuse(c, name)
 	return false
+}
+
+// allowsBytes is allows for a name in the guest's memory, which may be of any length.
+func (g *guard) allowsBytes(c capability.Capability, name []byte) bool {
+	return g.allows(c, string(name[:min(len(name), maxGuardedName+1)]))
 }
 
 // has asks for a capability without names.
@@ -94,7 +111,7 @@ type guardedMetrics struct {
 // DefineMetric implements hostcall.Metrics. What is refused is counted in vain, as
 // are metrics for which there is no room: SDKs crash at any status but OK.
 func (m guardedMetrics) DefineMetric(kind abi.MetricType, name []byte) (uint32, abi.Status) {
-	if m.guard.allows(capability.Metrics, string(name)) {
+	if m.guard.allowsBytes(capability.Metrics, name) {
 		return m.Metrics.DefineMetric(kind, name)
 	}
 	return m.guard.plugin.metrics.Nowhere(kind)
@@ -108,7 +125,7 @@ type guardedShared struct {
 
 // GetData implements hostcall.Shared.
 func (s guardedShared) GetData(key []byte) ([]byte, uint32, abi.Status) {
-	if !s.guard.allows(capability.ReadSharedData, string(key)) {
+	if !s.guard.allowsBytes(capability.ReadSharedData, key) {
 		return nil, 0, abi.StatusNotFound
 	}
 	return s.shared.GetData(key)
@@ -116,7 +133,7 @@ func (s guardedShared) GetData(key []byte) ([]byte, uint32, abi.Status) {
 
 // SetData implements hostcall.Shared.
 func (s guardedShared) SetData(key, value []byte, cas uint32) abi.Status {
-	if !s.guard.allows(capability.WriteSharedData, string(key)) {
+	if !s.guard.allowsBytes(capability.WriteSharedData, key) {
 		return abi.StatusBadArgument
 	}
 	return s.shared.SetData(key, value, cas)
@@ -124,7 +141,7 @@ func (s guardedShared) SetData(key, value []byte, cas uint32) abi.Status {
 
 // DeleteData implements hostcall.Shared.
 func (s guardedShared) DeleteData(key []byte, cas uint32) abi.Status {
-	if !s.guard.allows(capability.WriteSharedData, string(key)) {
+	if !s.guard.allowsBytes(capability.WriteSharedData, key) {
 		return abi.StatusBadArgument
 	}
 	return s.shared.DeleteData(key, cas)

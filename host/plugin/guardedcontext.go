@@ -44,7 +44,7 @@ func (x *guardedContext) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.Heade
 	}
 	c := mapCapability(t, a.Write)
 	switch {
-	case a.One && x.guard.allows(c, string(a.Key)):
+	case a.One && x.guard.allowsBytes(c, a.Key):
 		return fields, abi.StatusOK
 	case a.One && a.Write:
 		return nil, abi.StatusBadArgument
@@ -54,6 +54,8 @@ func (x *guardedContext) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.Heade
 		return fields, abi.StatusOK
 	case !x.guard.has(c):
 		return nil, abi.StatusNotFound
+	case !x.guard.Charge(int64(fields.Len()) * x.guard.grants.Units(c)):
+		return nil, abi.StatusInternalFailure
 	}
 	x.view.Reset(visible(x.view.Pairs()[:0], x.guard.grants, c, fields.Pairs()))
 	return &x.view, abi.StatusOK
@@ -97,6 +99,9 @@ func (x *guardedContext) SetHeaderMap(t abi.MapType, pairs []abi.Pair) abi.Statu
 	}
 	g := x.guard
 	readable, writable := mapCapability(t, false), mapCapability(t, true)
+	if !g.Charge(int64(fields.Len()+len(pairs)) * (g.grants.Units(readable) + g.grants.Units(writable))) {
+		return abi.StatusInternalFailure
+	}
 	var kept, fixed, set, given []abi.Pair
 	for _, p := range fields.Pairs() {
 		if g.grants.Allows(writable, p.Key) {
