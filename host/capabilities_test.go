@@ -43,6 +43,7 @@ func withSecret(t *testing.T, g *hosttest.Gateway, target, body string) (status 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Basic secret")
+	req.Header.Set("X-Job", "1")
 	resp, err := g.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
