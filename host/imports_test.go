@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"host/chain":         {"host/capability", "host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "host/record", "abi"},
 	"host/buildkit":      {"host/buildkit/message", "host/chain", "host/dockerapi", "abi"},
 	"host":               {"host/address", "host/capability", "host/buildkit", "host/foreign", "host/identity", "host/record", "host/store", "host/metrics", "host/admin", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
-	"cmd/sluice":         {"host", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
+	"cmd/sluice":         {"host", "host/admin", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 
 	"host/buildkit/message": {},

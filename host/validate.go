@@ -129,12 +129,14 @@ func signedAs(f *config.Filter) string {
 	return fmt.Sprintf("signed as %s %s by %s", f.Signed.Name, f.Signed.Version, f.Signed.Key)
 }
 
+const asyncifyWarning = "the module was built with TinyGo's default scheduler (it carries asyncify), which makes every callback hundreds of times slower: " +
+	"build it with `tinygo build -target=wasi -scheduler=none -no-debug`"
+
 // warnings lists what an operator should know of a filter that works.
 func warnings(p *plugin.Plugin, kind string) []string {
 	var w []string
 	if p.Module().Asyncify() {
-		w = append(w, "the module was built with TinyGo's default scheduler (it carries asyncify), which makes every callback hundreds of times slower: "+
-			"build it with `tinygo build -target=wasi -scheduler=none -no-debug`")
+		w = append(w, asyncifyWarning)
 	}
 	switch {
 	case kind == config.KindService:

@@ -4,6 +4,8 @@
 //	sluice serve --config sluice.yaml      serve until SIGINT or SIGTERM; SIGHUP reloads
 //	sluice validate --config sluice.yaml   read, compile and start everything, serve nothing
 //	sluice quickstart                      serve the bundled filters, to try them
+//	sluice inspect MODULE                  what a module is, and whether it would be loaded
+//	sluice inspect --gateway ADDRESS       what the filters of a running gateway have used
 //	sluice sign --key K --version V M      sign a module
 //	sluice token                           make a token for a client, and its digest
 //	sluice version

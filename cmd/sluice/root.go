@@ -78,7 +78,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.serve(), c.validate(), c.quickstart(), c.token(), c.sign(), c.version())
+	root.AddCommand(c.serve(), c.validate(), c.quickstart(), c.inspect(), c.token(), c.sign(), c.version())
 
 	called, err := root.ExecuteC()
 	if err == nil {

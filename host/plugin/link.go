@@ -12,20 +12,8 @@ import (
 // proxy-wasm plugin, and sets what follows from its exports.
 func (p *Plugin) link() error {
 	var err error
-	if p.version, err = abiVersion(p.module.ABIMarkers()); err != nil {
+	if p.version, err = check(p.module); err != nil {
 		return err
-	}
-	allocator := abi.ExportOnMemoryAllocate
-	if !p.module.HasExport(allocator) {
-		allocator = abi.ExportMalloc
-	}
-	if !p.module.HasExport(allocator) {
-		return fmt.Errorf("the module exports no allocator: it needs %s or %s", abi.ExportOnMemoryAllocate, abi.ExportMalloc)
-	}
-	for _, export := range append(callbackNames[:], allocator) {
-		if err := checkShape(p.module, export, p.version); err != nil {
-			return err
-		}
 	}
 	for _, c := range [...]callback{onRequestHeaders, onResponseHeaders} {
 		params, _, _ := p.module.Shape(callbackNames[c])
@@ -39,6 +27,33 @@ func (p *Plugin) link() error {
 		p.exports &= p.options.Stages
 	}
 	return nil
+}
+
+// Check tells why a module cannot be called as a proxy-wasm plugin; nil when it can.
+// Nothing of it runs.
+func Check(module *vm.Module) error {
+	_, err := check(module)
+	return err
+}
+
+func check(module *vm.Module) (abi.Version, error) {
+	version, err := abiVersion(module.ABIMarkers())
+	if err != nil {
+		return 0, err
+	}
+	allocator := abi.ExportOnMemoryAllocate
+	if !module.HasExport(allocator) {
+		allocator = abi.ExportMalloc
+	}
+	if !module.HasExport(allocator) {
+		return 0, fmt.Errorf("the module exports no allocator: it needs %s or %s", abi.ExportOnMemoryAllocate, abi.ExportMalloc)
+	}
+	for _, export := range append(callbackNames[:], allocator) {
+		if err := checkShape(module, export, version); err != nil {
+			return 0, err
+		}
+	}
+	return version, nil
 }
 
 // called is at which stages the plugin is called, after the guest's hint; 0 is
@@ -100,6 +115,16 @@ func shape(params, results int) string {
 		s += " -> i32"
 	}
 	return s
+}
+
+// StageOf is the stage that an export is the callback of, 0 for any other.
+func StageOf(export string) Stages {
+	for stage, callback := range stageCallbacks {
+		if callbackNames[callback] == export {
+			return stage
+		}
+	}
+	return 0
 }
 
 func exportedStages(module *vm.Module) Stages {

@@ -73,3 +73,21 @@ func list(keys []Key) string {
 	}
 	return strings.Join(ids, ", ")
 }
+
+// Claims is what a signature says, whoever made it and whatever it was made for: it is
+// there to be shown, and proves nothing.
+func Claims(signature []byte) (Statement, error) {
+	if len(signature) > MaxSignature {
+		return Statement{}, fmt.Errorf("the signature has %d bytes, more than a signature can have (%d)", len(signature), MaxSignature)
+	}
+	var parsed minisign.Signature
+	if err := parsed.UnmarshalText(signature); err != nil {
+		return Statement{}, fmt.Errorf("the signature is not one of minisign: %s", strings.TrimPrefix(err.Error(), "minisign: "))
+	}
+	s, err := parseStatement(parsed.TrustedComment)
+	if err != nil {
+		return Statement{}, err
+	}
+	s.Key = keyID(parsed.KeyID)
+	return s, nil
+}
