@@ -165,3 +165,35 @@ func parameters(args string) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// Results tells which parameters of a function of Names, by their place, are
+// addresses of results, and how many bytes are written there. Where a parameter
+// may be 0 for a result that is not wanted, nothing is then.
+func Results(name string) map[int]uint32 {
+	f, ok := functions[name]
+	if !ok {
+		return nil
+	}
+	results := make(map[int]uint32)
+	n := 0
+	for _, arg := range f.args {
+		switch arg {
+		case 'b':
+			n += 2
+		case 'V':
+			n += 2
+		case 'w':
+			results[n] = 4
+			n++
+		case 'W':
+			results[n] = 8
+			n++
+		case 'o', 'O':
+			results[n], results[n+1] = 4, 4
+			n += 2
+		default:
+			n++
+		}
+	}
+	return results
+}

@@ -194,6 +194,13 @@ func (l *Log) Wait(t testing.TB, text string) {
 	}
 }
 
+// Reset forgets everything so far.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 // String is everything so far.
 func (l *Log) String() string {
 	l.mu.Lock()
