@@ -271,10 +271,9 @@ func badAddresses(uses []use) (bad []use) {
 		seen[u.function] = true
 		for i, arg := range u.args {
 			var instead []any
-			switch arg := arg.(type) {
+			switch arg.(type) {
 			case string, []abi.Pair:
 				instead = []any{span{end, 4}, span{end - 2, 4}, span{1<<32 - 4, 8}, span{end - 8, 1<<32 - 1}, span{end + 4, 0}}
-				_ = arg
 			case hosttest.Result:
 				instead = []any{address(end), address(end - 2), address(1<<32 - 2)}
 			}

@@ -148,11 +148,6 @@ func (d *Driver) Names() (names []string) {
 	return names
 }
 
-// IsABI tells whether a function is the ABI's; the others are WASI's and emscripten's.
-func (d *Driver) IsABI(function int) bool {
-	return d.functions[function].module == abi.ModuleEnv && strings.HasPrefix(d.functions[function].name, "proxy_")
-}
-
 // Params is how many words a function takes.
 func (d *Driver) Params(function int) int { return d.functions[function].params }
 
