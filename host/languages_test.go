@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -107,6 +109,15 @@ func inEveryLanguage(t *testing.T, name, keys string, last [2]string, scenario f
 			lines := slices.DeleteFunc(strings.Split(string(want), "\n"), func(line string) bool { return slices.Contains(language.without, line) })
 			if diff := cmp.Diff(strings.Join(lines, "\n"), got); diff != "" {
 				t.Errorf("%s: transcript (-want +got):\n%s", golden, diff)
+			}
+			// At its end, some SDKs crash; that is not for the operator to hear of.
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			if err := g.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(g.Log.String(), "its instance is discarded") {
+				t.Error("the guest crashed")
 			}
 		})
 	}

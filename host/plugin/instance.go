@@ -47,6 +47,7 @@ type Instance struct {
 	timed      bool  // the time of its callbacks is taken
 	used       int64 // fuel, by the last callback
 	spent      bool  // it belonged to one stream, which is over
+	ending     bool  // its root context is told of its end
 	// finished holds contexts whose guest called proxy_done inside a callback;
 	// they are deleted after it, since a guest is not entered twice.
 	finished []*Stream
@@ -220,7 +221,12 @@ func (i *Instance) lose(err error) {
 		attrs = append(attrs, slog.String("stack", trap.Stack))
 	}
 	attrs = append(attrs, i.exceeded(trap)...)
-	if i.serving { // else the error goes up to whoever starts it
+	switch {
+	case i.ending:
+		// AssemblyScript's SDKs know no root context in proxy_on_done: that is no crash
+		// that anybody has to hear of at each reload, nor one for the budget.
+		i.plugin.log.Info("the filter crashed when it was told of its end; nothing but what it wanted to do then is lost", attrs...)
+	case i.serving: // else the error goes up to whoever starts it
 		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
 		i.plugin.metrics.Trapped(why(err))
 		i.plugin.crashed()
@@ -282,7 +288,9 @@ func (i *Instance) shutdown() {
 	i.current = &i.root
 	// The guest cannot keep us: a root that answers false here, to finish its
 	// work first, has had its drain time already.
-	for _, c := range [...]callback{onDone, onLog, onDelete} {
+	// There is no proxy_on_log: it is about streams, and SDKs take the context for one.
+	i.ending = true
+	for _, c := range [...]callback{onDone, onDelete} {
 		if _, err := i.call(c, rootID); err != nil {
 			return // lose has closed it
 		}
