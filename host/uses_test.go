@@ -247,7 +247,7 @@ func everyUse() (uses []use) {
 	add(abi.ImportGetProperty, "response\x00code", result, result)
 	add(abi.ImportGetProperty, "nothing\x00here", result, result)
 	add(abi.ImportSetProperty, "my\x00own", "value")
-	add(abi.ImportSetProperty, "docker\x00operation", "value")
+	add(abi.ImportSetProperty, "docker\x00path", "value") // which only the root finds again: a stream has its own
 	add(abi.ImportCallForeignFunction, "compress", "hello", result, result)
 	add(abi.ImportCallForeignFunction, "compress", "hello", address(0), address(0))
 	add(abi.ImportCallForeignFunction, "uncompress", "no such thing", result, result)
@@ -278,6 +278,9 @@ func badAddresses(uses []use) (bad []use) {
 				instead = []any{address(end), address(end - 2), address(1<<32 - 2)}
 			}
 			for _, other := range instead {
+				if u.function == abi.ImportSetProperty && i == 0 && other == (span{end + 4, 0}) {
+					continue // the root would keep a property without a name
+				}
 				args := slices.Clone(u.args)
 				args[i] = other
 				bad = append(bad, use{function: u.function, args: args, alone: u.alone})
