@@ -23,6 +23,8 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), "a WebAssembly component, not a core module: build the filter for wasip1 (TinyGo: -target=wasi)"},
 		{"another version", []byte("\x00asm\x02\x00\x00\x00"), "invalid module: not a WebAssembly module of version 1 (at offset 0x0)"},
 		{"half of a module", valid[:len(valid)/2], "invalid module: *"},
+		{"AssemblyScript without an SDK's options", guest(t, "assemblyscript-abort"), "unknown import env.abort (i32, i32, i32, i32): AssemblyScript's; compile with --use abort=abort_proc_exit, which the proxy-wasm SDKs for it have\n" +
+			"unknown import env.seed () -> f64: AssemblyScript's; compile with the configuration of @assemblyscript/wasi-shim, or without Math.random"},
 		{"unknown imports", guest(t, "unknown-import"), "unknown import env.proxy_make_coffee (i32, i32) -> i32\n" +
 			"unknown import kitchen.boil (i64)\n" +
 			"unknown import env.proxy_log (f32) -> i32"},

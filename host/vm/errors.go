@@ -39,7 +39,14 @@ type MissingImportError struct {
 }
 
 func (e *MissingImportError) Error() string {
-	return fmt.Sprintf("unknown import %s.%s %s", e.Module, e.Name, e.Signature)
+	return fmt.Sprintf("unknown import %s.%s %s", e.Module, e.Name, e.Signature) + unlessToldOtherwise[e.Module+"."+e.Name]
+}
+
+// unlessToldOtherwise are imports that a compiler makes when it is called without an
+// option that proxy-wasm needs, and the option.
+var unlessToldOtherwise = map[string]string{
+	"env.abort": ": AssemblyScript's; compile with --use abort=abort_proc_exit, which the proxy-wasm SDKs for it have",
+	"env.seed":  ": AssemblyScript's; compile with the configuration of @assemblyscript/wasi-shim, or without Math.random",
 }
 
 // A MemoryError means that a module wants more memory than an instance may
