@@ -180,3 +180,40 @@ func TestEveryLanguageServesAConnection(t *testing.T) {
 func TestEveryLanguageIsAService(t *testing.T) {
 	inEveryLanguage(t, "service", "kind: service", [2]string{"call closed 0", "http_call_response 0 0 0"}, func(*testing.T, *hosttest.Gateway, *hosttest.FakeDocker) []string { return nil })
 }
+
+// What a guest says of its tenth request is what it said of the first, whether its instance serves them all or is put back into its first state.
+func TestEveryLanguageSaysTheSameOfEachRequest(t *testing.T) {
+	const times = 10
+	for _, language := range languages {
+		for _, isolation := range []string{"shared", "stream"} {
+			t.Run(language.name+", "+isolation, func(t *testing.T) {
+				cache := t.TempDir()
+				if dir := os.Getenv("SLUICE_GOSDK"); dir != "" {
+					cache = filepath.Join(dir, "cache")
+				}
+				g := hosttest.StartGateway(t, hosttest.StartFakeDocker(t).Address(), fmt.Sprintf("cache_dir: %s\nfilters: [{name: conformance, module: %s, instances: 1, isolation: %s, config: deny}]\n",
+					cache, language.module(t), isolation))
+				conn, r := g.Dial()
+				for range times {
+					write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\nX-Deny: 1\r\n\r\n")
+					if code, body := status(t, r); code != 403 {
+						t.Fatalf("got %d %q, want 403", code, body)
+					}
+				}
+				eventually(t, "end of the last stream", func() bool { stats := g.Stats(); return stats.Streams == 0 && stats.Contexts == 0 })
+				lines := slices.DeleteFunc(transcript(g.Log), func(line string) bool { // of instances that are started meanwhile
+					return strings.HasPrefix(line, "vm_start") || strings.HasPrefix(line, "configure")
+				})
+				if len(lines)%times != 0 || len(lines) < 8*times {
+					t.Fatalf("%d lines of %d requests:\n%s", len(lines), times, strings.Join(lines, "\n"))
+				}
+				first := lines[:len(lines)/times]
+				for got := range slices.Chunk(lines, len(first)) {
+					if diff := cmp.Diff(first, got); diff != "" {
+						t.Fatalf("of a later request it said otherwise (-first +later):\n%s", diff)
+					}
+				}
+			})
+		}
+	}
+}
