@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -65,6 +66,9 @@ func (b *bench) fair(ctx context.Context) error {
 	fmt.Printf("\n## A quiet tenant beside a noisy one, %d connections each, a collection every %v\n\n", b.connections, forcedGC)
 	rows := [][]string{{"the noisy tenant's filter is", "quiet: req/s", "of its share", "p99", "of that beside a neighbour", "p50"}}
 	for i, a := range assaults {
+		if !strings.Contains(a.name, b.only) {
+			continue
+		}
 		noisy, quiet := share, quietest
 		if i > 0 {
 			if noisy, quiet, err = b.startFair(ctx, a, backend.socket); err != nil {
@@ -113,11 +117,11 @@ upstream: unix://%[1]s
 listeners: [{address: 'unix://%[2]s'}, {address: 'unix://%[3]s'}]
 reload: {watch: false}
 tenants:
-  - {name: noisy, match: {listeners: ['unix://%[2]s']}}
-  - {name: quiet, match: {listeners: ['unix://%[3]s']}}
+  - {name: noisy, match: {listeners: ['unix://%[2]s']}, capabilities: all}
+  - {name: quiet, match: {listeners: ['unix://%[3]s']}, capabilities: all}
 filters:
-  - {name: noisy, module: %[4]s, config: %[5]s, match: {tenants: [noisy]}}
-  - {name: quiet, module: %[6]s, config: {set: {X-Sluice: quiet}}, match: {tenants: [quiet]}}
+  - {name: noisy, module: %[4]s, config: %[5]s, tenant: noisy, capabilities: all}
+  - {name: quiet, module: %[6]s, config: {set: {X-Sluice: quiet}}, tenant: quiet, capabilities: all}
 `, upstream, noisy.socket, quiet.socket, module, text, decent)
 	file := noisy.socket + ".yaml"
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {

@@ -41,6 +41,7 @@ func main() {
 	flag.StringVar(&o.sluice, "sluice", "", "sluice binary (default: built from this tree)")
 	flag.StringVar(&o.engine, "engine", "unix:///var/run/docker.sock", "Docker Engine for the second part")
 	flag.BoolVar(&o.fairness, "fair", false, "instead of all that: what a tenant has of a gateway while another one's filter attacks")
+	flag.StringVar(&o.only, "only", "", "with -fair: the attack whose name has this in it, and no other")
 	pin := flag.Bool("pin", false, "put everything on one processor")
 	flag.Parse()
 	if *pin && os.Getenv(pinned) == "" {
@@ -64,6 +65,7 @@ type options struct {
 	sluice      string
 	engine      string
 	fairness    bool
+	only        string
 }
 
 // run is the whole benchmark.

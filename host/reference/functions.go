@@ -183,9 +183,9 @@ func (f *Functions) askApart(ctx context.Context, what subject) *entry {
 	return known
 }
 
-// askUnits is what a filter pays for a question to the engine, in units of fuel: what it costs the gateway to ask. The time
+// askUnits is what a filter pays for a question to the engine, in units of fuel: what it costs the gateway to ask, and the engine to answer. The time
 // that the engine takes is bounded otherwise.
-const askUnits = 50_000
+const askUnits = 200_000
 
 // judged tells the failures apart that a filter is told by status; those of a filter's asking are logged.
 func (f *Functions) judged(known *entry, asking string, what subject) (*entry, abi.Status) {

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm/meter"
@@ -49,8 +50,15 @@ func (i *Instance) Charge(units int64) bool {
 		return true
 	}
 	left := max(i.left()-units, -1<<62)
-	i.fill(left)
-	return left >= 0
+	if left < 0 {
+		i.fill(left)
+		return false
+	}
+	// The slice is used up, and the guest pauses at its next check: a storm of host
+	// calls takes turns like a loop.
+	i.tank.Set(math.MaxUint64) // -1
+	i.reserve = left + 1
+	return true
 }
 
 // Used is how much fuel the last call from outside has used, or the one that is

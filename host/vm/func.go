@@ -108,7 +108,7 @@ func (f *Func) enter(start bool) error {
 		// What was on the stack is gone, but not paid back.
 		i.stack.Set(StackLimit)
 		return errExitZero
-	case err == nil && int64(i.tank.Get()) < 0:
+	case err == nil && i.left() < 0:
 		// The last that it did was a host call that it could not pay for, which
 		// may not have been done: its result means nothing.
 		err = errOverdrawn
@@ -137,13 +137,13 @@ const unreachable = "unreachable"
 
 // explain tells a trap that metering made from one of the guest's own.
 func (i *Instance) explain(trap *TrapError) {
-	metered := int64(i.tank.Get()) < 0 || int64(i.stack.Get()) < 0
+	metered := i.left() < 0 || int64(i.stack.Get()) < 0
 	if metered && trap.Reason == unreachable { // in the function that metering added
 		_, trap.Stack, _ = strings.Cut(trap.Stack, "\n")
 	}
 	switch {
 	case trap.Reason != unreachable && trap.Err != errOverdrawn:
-	case int64(i.tank.Get()) < 0:
+	case i.left() < 0:
 		trap.OutOfFuel = true
 		trap.Reason = fmt.Sprintf("used up its fuel of %d units", i.budget)
 	case int64(i.stack.Get()) < 0:
