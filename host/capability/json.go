@@ -53,7 +53,7 @@ func members(value []byte) (parts []member, err error) {
 		if object {
 			end := skipValue(value, at)
 			m.text = value[at:end]
-			if err := json.Unmarshal(m.text, &m.name); err != nil {
+			if m.name, err = nameOf(m.text); err != nil {
 				return nil, err
 			}
 			if names[m.name] {
@@ -73,6 +73,17 @@ func members(value []byte) (parts []member, err error) {
 		}
 	}
 	return parts, nil
+}
+
+// nameOf is what a text in JSON says, which as a rule is what it looks like.
+func nameOf(text []byte) (name string, err error) {
+	for _, c := range text {
+		if c == '\\' || c >= 0x80 {
+			err = json.Unmarshal(text, &name)
+			return name, err
+		}
+	}
+	return string(text[1 : len(text)-1]), nil
 }
 
 func skipSpace(text []byte, at int) int {
