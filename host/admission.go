@@ -107,6 +107,9 @@ func (x *exchange) takeToken() {
 // admitClient decides whether this client may ask at all, and as which tenant. A
 // ping is answered to everybody, and remains one: x.pingOnly.
 func (x *exchange) admitClient() error {
+	if x.insider != nil {
+		return nil // it is the client whose stream called, who was admitted
+	}
 	err := x.gen.guards[x.listenerIndex].Check(x.request.Host, x.request.Header)
 	if err == nil && x.gen.tenants != nil {
 		x.info.Client.Tenant, err = x.gen.tenants.Choose(x.gateway.life, x.client.identity, &x.token, x.gen.containers)

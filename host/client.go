@@ -50,6 +50,7 @@ type client struct {
 	facts         *facts
 	peer          string // for the log
 	state         atomic.Int32
+	insider       *insider // nil for one from outside
 	// engine is the connection that the running request has to the engine, for
 	// abort.
 	engine atomic.Pointer[wire.Conn]

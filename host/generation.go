@@ -37,11 +37,14 @@ type generation struct {
 	resolver *reference.Resolver
 	admission
 	callouts map[string]*callout.Upstream
+	inside   *inside // how its filters call the engine
 
 	// users counts the streams, plus one while the generation is current.
 	// Reaching 0 is for good.
 	users atomic.Int64
 	idle  chan struct{} // closed when users reached 0
+	// retired is set when another generation has taken over.
+	retired atomic.Bool
 }
 
 // newGeneration compiles every module and starts every instance, several at a
@@ -59,7 +62,8 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 		idle:     make(chan struct{}),
 	}
 	g.users.Store(1)
-	if g.callouts, err = openCallouts(cfg); err != nil {
+	g.inside = newInside(shared.gateway, g)
+	if g.callouts, err = openCallouts(cfg, g.inside.dial); err != nil {
 		g.close(ctx)
 		return nil, err
 	}
@@ -75,6 +79,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g.chain = newChain(cfg, g.plugins[:len(cfg.Filters)])
 	g.chain.References = references
 	g.buildkit = buildkitPolicy(cfg, g.chain)
+	g.inside.begin()
 	return g, nil
 }
 
@@ -189,17 +194,8 @@ func filterPool(f *config.Filter, limits *config.Limits, shared *commons) *vm.Me
 }
 
 func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
-	c := &chain.Chain{
-		Filters:    make([]chain.Filter, len(plugins)),
-		BodyLimit:  int(cfg.Limits.Body),
-		PauseLimit: cfg.Limits.Pause,
-
-		RecordLimit: cfg.Limits.Record,
-
-		MinAPIVersion: cfg.MinAPIVersion,
-		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
-		BuildKit:      cfg.BuildKit.Mode,
-	}
+	c := bareChain(cfg)
+	c.Filters = make([]chain.Filter, len(plugins))
 	for i := range cfg.Filters {
 		f := &cfg.Filters[i]
 		match := chain.Match{Methods: f.Match.Methods, Paths: f.Match.Paths, Tenants: f.Match.Tenants}
@@ -209,6 +205,21 @@ func newChain(cfg *config.Config, plugins []*plugin.Plugin) *chain.Chain {
 		c.Filters[i] = chain.Filter{Plugin: plugins[i], Match: match, OnFailure: onFailure(f.OnFailure)}
 	}
 	return c
+}
+
+// bareChain is a chain without filters: requests on it are bounded and brought into
+// their canonical form like all others.
+func bareChain(cfg *config.Config) *chain.Chain {
+	return &chain.Chain{
+		BodyLimit:  int(cfg.Limits.Body),
+		PauseLimit: cfg.Limits.Pause,
+
+		RecordLimit: cfg.Limits.Record,
+
+		MinAPIVersion: cfg.MinAPIVersion,
+		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
+		BuildKit:      cfg.BuildKit.Mode,
+	}
 }
 
 func allowance(perSecond time.Duration) *plugin.Allowance {
@@ -260,6 +271,7 @@ func (g *generation) leave() {
 // ctx ends, and frees everything. Streams that are still there go on as far as
 // they need no filter any more.
 func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.Logger) {
+	g.retired.Store(true)
 	g.leave()
 	timer := time.NewTimer(drain)
 	defer timer.Stop()
@@ -283,6 +295,7 @@ func (g *generation) close(ctx context.Context) {
 		}
 	}
 	closeCallouts(g.callouts)
+	g.inside.serving.Wait() // whoever called has hung up
 	g.upstream.Close()
 	g.engine.release(ctx)
 }

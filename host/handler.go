@@ -62,7 +62,7 @@ type exchange struct {
 // This is the way of a request, from top to bottom. Every step either goes on
 // to the next or ends the stream with an answer.
 func (c *client) handle() (keep bool) {
-	x := &exchange{client: c, gen: c.gateway.acquire(), start: time.Now()}
+	x := &exchange{client: c, gen: c.generation(), start: time.Now()}
 	defer x.gen.leave()
 	c.gateway.streams.Add(1)
 	defer c.gateway.streams.Add(-1)
@@ -73,7 +73,7 @@ func (c *client) handle() (keep bool) {
 	// Classify: what is asked, in the one spelling that filters and engine get.
 	x.info = chain.Info{
 		RequestID: c.gateway.ids.next(), Method: c.request.Method, Authority: c.request.Host,
-		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: chain.Client{Facts: c.factsFor(x.gen)}, Holder: x,
+		Protocol: "HTTP/1." + strconv.Itoa(c.request.Minor), Client: c.asking(x.gen), Holder: x, Depth: c.depth(),
 		Start: x.start, Connection: c.number, Upstream: x.gen.config.Upstream, Traffic: (*traffic)(x),
 	}
 	call, err := dockerapi.Classify(c.request.Method, c.request.Target)
@@ -95,7 +95,7 @@ func (c *client) handle() (keep bool) {
 	if x.request.Body.Kind == wire.Length {
 		x.info.Size = x.request.Body.Length
 	}
-	x.stream = x.gen.chain.Open(c.gateway.life, x.info, c.request.Header)
+	x.stream = x.chain().Open(c.gateway.life, x.info, c.request.Header)
 	defer x.done()
 	x.refuseAfterStart()
 

@@ -35,6 +35,9 @@ func (x *exchange) log(outcome chain.Outcome) {
 		slog.Int("status", x.status),
 		slog.String("verdict", outcome.Verdict.String()),
 	)
+	if x.insider != nil && x.insider.parent != "" {
+		attrs = append(attrs, slog.String("parent", x.insider.parent))
+	}
 	if x.sent != 0 {
 		attrs = append(attrs, slog.Int("sent", x.sent))
 	}

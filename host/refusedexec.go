@@ -118,6 +118,9 @@ func (x *exchange) refuseAfterStart() {
 
 // who is the client of the exchange.
 func (x *exchange) who() execClient {
-	uid, _ := x.client.identity.Property(x.gateway.life, "peer\x00uid", nil)
+	var uid []byte
+	if facts := x.info.Client.Facts; facts != nil {
+		uid, _ = facts.Fact("peer\x00uid")
+	}
 	return execClient{tenant: x.info.Client.Tenant, uid: string(uid)}
 }

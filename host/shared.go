@@ -18,6 +18,7 @@ type commons struct {
 	store     store.Store
 	metrics   *metrics.Registry // nil: what filters count is not kept
 	log       *slog.Logger
+	gateway   *Gateway // nil: nothing is served
 	// What follows is of one generation, by name.
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
@@ -25,7 +26,7 @@ type commons struct {
 }
 
 func (g *Gateway) commons() *commons {
-	return &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log}
+	return &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log, gateway: g}
 }
 
 // with adds functions of the gateway's own.

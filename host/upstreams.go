@@ -1,7 +1,9 @@
 package host
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/sluice-gateway/sluice/host/callout"
@@ -10,11 +12,17 @@ import (
 
 // openCallouts makes the services that filters may call, by name. Those that no
 // filter may call are made too, so that what is wrong with them is said.
-func openCallouts(cfg *config.Config) (map[string]*callout.Upstream, error) {
+//
+// dial is how the engine itself is called; it depends on who asks.
+func openCallouts(cfg *config.Config, dial func(context.Context, callout.Caller) (net.Conn, error)) (map[string]*callout.Upstream, error) {
 	callouts := make(map[string]*callout.Upstream, len(cfg.Upstreams))
 	for i := range cfg.Upstreams {
 		u := &cfg.Upstreams[i]
-		opened, err := callout.New(calloutOptions(u))
+		options := calloutOptions(u)
+		if u.Name == config.DockerUpstream {
+			options.Dial = dial
+		}
+		opened, err := callout.New(options)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.Pos, err)
 		}

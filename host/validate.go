@@ -75,7 +75,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 	// Nothing of what the filters share is touched: a gateway may be using it.
 	shared := &commons{functions: functions, store: store.NewMemory(storeLimits(cfg)), log: log}
 	shared = shared.with(reference.NewFunctions(newResolver(pool, cfg), cfg.Limits.Resolve, log).Own())
-	callouts, err := openCallouts(cfg)
+	callouts, err := openCallouts(cfg, (&inside{}).dial)
 	if err != nil {
 		return nil, err
 	}

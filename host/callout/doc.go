@@ -5,7 +5,8 @@
 // [Upstream.Open] a gRPC one, unary or a stream; both are for a goroutine of the
 // caller's, and end when their context does. Everything is bounded: the time, the
 // bytes of a body, of a head and of a message, the messages that wait to be
-// sent. No redirect is followed, no proxy of the environment is used, and
+// sent. An upstream may be inside of the process ([Options.Dial]): the Docker
+// Engine is, behind the gateway's own way of a request. No redirect is followed, no proxy of the environment is used, and
 // nothing is added to what the guest asked for but what frames it.
 //
 // Why net/http here, while the request path has an HTTP of its own? A callout is

@@ -29,6 +29,7 @@ const (
 	ReasonReset     = "reset"            // the connection broke
 	ReasonMalformed = "malformed"        // the answer is no HTTP
 	ReasonTooLarge  = "answer too large" // body or head are larger than allowed
+	ReasonDepth     = "too many calls inside of each other"
 )
 
 func (f *Failure) Error() string {

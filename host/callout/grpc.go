@@ -118,6 +118,9 @@ func (s *Stream) CloseSend() { s.queue.end() }
 // Run makes the call and returns when it has ended. It is called once.
 func (s *Stream) Run(ctx context.Context, on Events) Status {
 	defer s.queue.Close()
+	if s.upstream.Inside() {
+		return Status{Code: CodeUnimplemented, Message: "this upstream takes HTTP calls alone"}
+	}
 	if s.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)

@@ -16,6 +16,9 @@ import (
 
 // A Request is an HTTP call. NewRequest makes it.
 type Request struct {
+	// Caller is for upstreams inside of the process; see Upstream.Inside.
+	Caller Caller
+
 	method, path, authority string
 	header, trailer         http.Header
 	body                    []byte
@@ -136,7 +139,8 @@ func (u *Upstream) Do(ctx context.Context, r *Request) (*Response, error) {
 	return response, nil
 }
 
-func (u *Upstream) do(ctx context.Context, r *Request) (*Response, error) {
+// httpRequest is what net/http is given.
+func (u *Upstream) httpRequest(ctx context.Context, r *Request) (*http.Request, error) {
 	request, err := u.request(ctx, r.method, r.path, r.authority, r.header)
 	if err != nil {
 		return nil, err
@@ -151,7 +155,20 @@ func (u *Upstream) do(ctx context.Context, r *Request) (*Response, error) {
 	default:
 		request.Body = http.NoBody
 	}
-	answer, err := u.http.RoundTrip(request)
+	return request, nil
+}
+
+func (u *Upstream) do(ctx context.Context, r *Request) (*Response, error) {
+	request, err := u.httpRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	transport, done, err := u.roundTripper(ctx, &r.Caller)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	answer, err := transport.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,10 @@ type Options struct {
 	Name string
 	// Address is unix:///path or tcp://host:port.
 	Address string
+	// Dial, where it is set, makes a connection for each call in place of one to
+	// Address, which is not looked at. It is for an upstream inside of the process;
+	// a *Failure that it returns is that of the call.
+	Dial func(context.Context, Caller) (net.Conn, error)
 	// TLS is nil for a plain connection.
 	TLS *TLS
 	// HTTP2 is for plain connections: HTTP calls use it without asking.
@@ -73,6 +77,9 @@ func New(options Options) (*Upstream, error) {
 		options.Body = defaultBody
 	}
 	u := &Upstream{options: options, scheme: "http", dialer: net.Dialer{Timeout: dialTimeout}}
+	if u.Inside() {
+		return u, nil
+	}
 	network, address, ok := strings.Cut(options.Address, "://")
 	if !ok || network != "unix" && network != "tcp" {
 		return nil, fmt.Errorf("upstream %q: the address %q is neither unix:///path nor tcp://host:port", options.Name, options.Address)
@@ -190,7 +197,9 @@ func (u *Upstream) Close() {
 	u.closed = true
 	grpc := u.grpc
 	u.mu.Unlock()
-	u.http.CloseIdleConnections()
+	if u.http != nil {
+		u.http.CloseIdleConnections()
+	}
 	if grpc != nil {
 		grpc.CloseIdleConnections()
 	}

@@ -78,5 +78,5 @@ func ofClient(path string) bool {
 	case "peer", "connection", "source", "destination", "listener":
 		return true
 	}
-	return false
+	return strings.HasPrefix(path, calloutPrefix)
 }

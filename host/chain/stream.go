@@ -35,6 +35,9 @@ type Info struct {
 	// Client is whose request it is. A stream that begins inside of another, as the
 	// calls on a connection of BuildKit's do, has that one's.
 	Client Client
+	// Depth is how many filters' calls the stream is inside of: 0 for one that a
+	// client began.
+	Depth int
 	// Holder, where it is set, is told when a filter holds the request.
 	Holder Holder
 	// Start is when the request came.

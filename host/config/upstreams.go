@@ -37,9 +37,25 @@ type Upstream struct {
 	// message, may have. Default 1 MiB.
 	Body int64
 
+	// Through is, for DockerUpstream, where a call of a filter goes: ThroughStraight
+	// (default) or ThroughChain. Calls of tenants' filters go through the chain in
+	// any case. "" for the others.
+	Through string
+
+	// Depth is, for DockerUpstream, how many calls through the chain may be inside of
+	// each other, 1 to 8. Default 1: a stream that is such a call makes none.
+	Depth int
+
 	// Pos is where the upstream is written.
 	Pos Position
 }
+
+// The values of Upstream.Through. Either way a call is brought into its canonical
+// form, as every request is.
+const (
+	ThroughStraight = "straight" // to the engine, and through no filter
+	ThroughChain    = "chain"    // as a request of the same client's, through all filters
+)
 
 // ClientTLS says how a service proves itself, and how the gateway does.
 type ClientTLS struct {
@@ -59,6 +75,8 @@ type ClientTLS struct {
 const (
 	defaultCallTimeout = 5 * time.Second
 	defaultCallBody    = 1 << 20
+	defaultCallDepth   = 1
+	mostCallDepth      = 8
 )
 
 // upstreams reads the upstreams list.
@@ -71,8 +89,8 @@ func (l *loader) upstreams(c *Config) {
 		if !ok {
 			continue
 		}
-		if u.Name == DockerUpstream && item.get("address") == nil {
-			u.Address = c.Upstream
+		if u.Name == DockerUpstream {
+			u.isDocker(c)
 		}
 		for _, other := range c.Upstreams {
 			if u.Name != "" && u.Name == other.Name {
@@ -100,6 +118,8 @@ func (l *loader) upstream(v *value) (Upstream, bool) {
 		"http2":   func(v *value) { u.HTTP2 = l.boolean(v, "http2") },
 		"timeout": func(v *value) { u.Timeout = l.duration(v, "timeout", time.Millisecond, time.Hour) },
 		"body":    func(v *value) { u.Body = l.bytes(v, "body", 1, 1<<30) },
+		"through": func(v *value) { u.Through = l.word(v, "through", ThroughStraight, ThroughChain) },
+		"depth":   func(v *value) { u.Depth = l.integer(v, "depth", 1, mostCallDepth) },
 	})
 	if !ok {
 		return u, false
@@ -113,6 +133,12 @@ func (l *loader) upstream(v *value) (Upstream, bool) {
 			if at := v.get(key); at != nil {
 				l.fail(at.pos, fmt.Sprintf("the upstream %q is the Docker Engine, and takes no %s", DockerUpstream, key),
 					"the setting upstream says where it is; name a service of your own otherwise")
+			}
+		}
+	case v.get("through") != nil || v.get("depth") != nil:
+		for _, key := range []string{"through", "depth"} {
+			if at := v.get(key); at != nil {
+				l.fail(at.pos, fmt.Sprintf("%s is for the upstream %q, the Docker Engine", key, DockerUpstream), "calls to other services go through no chain")
 			}
 		}
 	case address == nil:
@@ -202,8 +228,21 @@ func addDocker(c *Config) {
 	named := func(u Upstream) bool { return u.Name == DockerUpstream }
 	called := func(f Filter) bool { return slices.Contains(f.Callouts, DockerUpstream) }
 	if slices.ContainsFunc(c.Plugins(), called) && !slices.ContainsFunc(c.Upstreams, named) {
-		c.Upstreams = append(c.Upstreams, Upstream{
-			Name: DockerUpstream, Address: c.Upstream, Timeout: defaultCallTimeout, Body: defaultCallBody,
-		})
+		u := Upstream{Name: DockerUpstream, Timeout: defaultCallTimeout, Body: defaultCallBody}
+		u.isDocker(c)
+		c.Upstreams = append(c.Upstreams, u)
+	}
+}
+
+// isDocker fills in what the engine's entry does not say.
+func (u *Upstream) isDocker(c *Config) {
+	if u.Address == "" {
+		u.Address = c.Upstream
+	}
+	if u.Through == "" {
+		u.Through = ThroughStraight
+	}
+	if u.Depth == 0 {
+		u.Depth = defaultCallDepth
 	}
 }

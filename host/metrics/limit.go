@@ -12,10 +12,11 @@ const (
 	Callouts
 	Contexts // streams at a time
 	Held     // bytes of bodies
+	Depth    // of calls inside of each other
 	limits
 )
 
-var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held"}
+var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held", "depth"}
 
 // Refused notes that the filter, or the stream that it was to judge, was refused
 // something.

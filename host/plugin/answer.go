@@ -117,7 +117,7 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 		for n, arg := range args {
 			values[2+n] = uint64(uint32(arg))
 		}
-		i.callouts.answer = a
+		i.callouts.answer, i.callouts.about = a, call
 		budget, granted := vm.Fuel(i.plugin.options.CallTimeout), fuelPerByte*int64(len(a.body.Bytes))
 		i.vm.SetFuel(budget + granted)
 		i.used = 0
@@ -126,7 +126,7 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 		if stream := i.contexts[call.owner]; stream != nil {
 			stream.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
 		}
-		i.callouts.answer = answer{}
+		i.callouts.answer, i.callouts.about = answer{}, nil
 		i.current = &i.root
 		wanted = err == nil && !call.dropped
 		return err

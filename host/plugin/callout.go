@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,8 @@ const (
 // zero value has none. Everything is guarded by the instance's lock.
 type callouts struct {
 	instance *Instance
-	answer   answer // what the running callback is about
+	answer   answer       // what the running callback is about
+	about    *pendingCall // the same: the call
 	lastID   uint32
 	pending  map[uint32]*pendingCall
 }
@@ -38,6 +40,7 @@ type pendingCall struct {
 	owner    uint32 // the context that made it, rootID for the root
 	ctx      context.Context
 	cancel   context.CancelFunc
+	caller   callout.Caller  // zero where the filter may call no upstream that has to know
 	grpc     *callout.Stream // nil for an HTTP call
 	unary    bool            // of gRPC
 	// dropped is set when the guest cancelled the call: it is not told of it any
@@ -71,6 +74,7 @@ func (c *callouts) HTTPCall(upstream []byte, h hostcall.HTTPCall) (uint32, abi.S
 	if status != abi.StatusOK {
 		return 0, status
 	}
+	request.Caller = call.caller
 	call.run(func() {
 		response, err := call.upstream.Do(call.ctx, request)
 		call.answerHTTP(response, err)
@@ -111,6 +115,9 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 		call.owner = owner.id
 		owner.calls++
 	}
+	if p.callsInside {
+		call.caller = c.caller()
+	}
 	call.ctx, call.cancel = context.WithCancel(p.ctx)
 	call.counted.Store(true)
 	c.pending[call.id] = call
@@ -126,6 +133,23 @@ func (i *Instance) owner() *Stream {
 		}
 	}
 	return nil
+}
+
+// caller is on whose behalf the guest calls now: the stream's whose callback runs,
+// or that of the call whose answer it is told of. So a filter that calls again
+// whenever a call has failed stays as deep as it was.
+func (c *callouts) caller() callout.Caller {
+	o := &c.instance.plugin.options
+	caller := callout.Caller{Filter: o.Name, Tenant: o.Tenant.Name()}
+	if c.about != nil {
+		caller.Stream = c.about.caller.Stream
+	}
+	if stream, ok := c.instance.current.(interface{ Origin() any }); ok {
+		if origin := stream.Origin(); origin != nil {
+			caller.Stream = origin
+		}
+	}
+	return caller
 }
 
 // newID returns an id that no call has. They count on, so that one comes again
@@ -216,6 +240,10 @@ func (call *pendingCall) failed(err error) {
 		return // it was cancelled
 	}
 	p := call.instance.plugin
+	var failure *callout.Failure
+	if errors.As(err, &failure) && failure.Reason == callout.ReasonDepth {
+		p.metrics.Refused(metrics.Depth)
+	}
 	if count := p.failedCalls.take(time.Now(), 1); count > 0 {
 		p.log.Warn("a call of the filter to an upstream failed", slog.String("upstream", call.upstream.Name()),
 			slog.Any("error", err), slog.Int("failed", count))

@@ -137,6 +137,7 @@ type Plugin struct {
 
 	calls        atomic.Int32   // to other services, under way
 	calling      sync.WaitGroup // their goroutines
+	callsInside  bool           // it may call an upstream inside of the process
 	failedCalls  rareLine
 	tooManyCalls rareLine
 
@@ -205,6 +206,9 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		p.lines.limit = DefaultLogLimit
 	}
 	p.streamBudget = streamFuel(options.StreamTimeout)
+	for _, u := range options.Upstreams {
+		p.callsInside = p.callsInside || u.Inside()
+	}
 	p.queues.plugin = p
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
