@@ -432,6 +432,18 @@ func TestAnAnswerMayDenyWhatIsWithTheEngine(t *testing.T) {
 		t.Errorf("got %q, want a response that breaks off", got)
 	}
 	within(t, "the engine's side", gone)
+	// So is a connection that has left HTTP.
+	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, "hello"))
+	conn, r := g.Dial()
+	fmt.Fprint(conn, "POST /containers/c/attach HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nx-do: c\r\nx-path: /blocked\r\nx-then-1: d\r\n\r\n")
+	if head := readHead(t, r); !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+		t.Fatalf("got %q", head)
+	}
+	within(t, "the call", s.arrived)
+	s.release <- struct{}{}
+	if _, err := io.ReadAll(r); err != nil {
+		t.Errorf("the connection was not cut: %v", err)
+	}
 }
 
 func TestCallsAtTheEndOfAStreamBelongToTheRoot(t *testing.T) {
