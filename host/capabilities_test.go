@@ -581,3 +581,24 @@ func TestTinyGosSDKSurvivesWhatIsNotGranted(t *testing.T) {
 		t.Run(role, func(t *testing.T) { survives(t, "filters:\n"+sdkFilter(t, role, role, ", GRANTS")) })
 	}
 }
+
+// The configuration of README.md's section about filters of tenants.
+func TestATenantsFilterSetsTheFieldsOfResponsesThatItIsGranted(t *testing.T) {
+	engine := infoEngine(t)
+	// Without waiting for limits.pause.
+	for field, want := range map[string]string{"X-Team": "ci", "Docker-Experimental": ""} {
+		g := hosttest.StartGateway(t, engine.Address(), fmt.Sprintf(`
+tenants: [{name: ci, match: {uids: [%d]}, capabilities: {response_headers: {write: [x-*]}}}]
+filters:
+  - {name: ci-rules, module: %q, tenant: ci, capabilities: all, config: {set: {%s: ci}}}
+`, os.Getuid(), bundled(t, "response-headers"), field))
+		resp, body := g.Do("GET", "/info", "", "")
+		if got := resp.Header.Get(field); got != want {
+			t.Errorf("%s: got %q, want %q (%d)", field, got, want, resp.StatusCode)
+		}
+		// The SDK denies what it cannot do, which is not granted either, and holds.
+		if denied := strings.Contains(body, `filter \"ci-rules\" failed`); denied != (want == "") {
+			t.Errorf("%s: got %d %s", field, resp.StatusCode, body)
+		}
+	}
+}

@@ -68,6 +68,7 @@ func (s *Stream) connect(f *filterStream) bool {
 	}
 	f.connected, f.answered = true, true
 	f.resumed[0].Store(false)
+	f.refused = false
 	action, err := f.guest.NewConnection()
 	switch {
 	case err != nil:
@@ -108,6 +109,7 @@ func (s *Stream) BeginDownstream(outlet Outlet) {
 		f.bodies[0].own = false
 		f.parts[0].reset()
 		f.resumed[0].Store(false)
+		f.refused = false
 	}
 }
 

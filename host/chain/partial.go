@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -125,4 +126,21 @@ func (s *Stream) mergePart(d *direction, f *filterStream, p *partial, body *abi.
 		return s.tooLarge(d, f)
 	}
 	return true
+}
+
+// errNotGranted fails a stream that nobody would ever let go of.
+var errNotGranted = errors.New("it wanted to end the stream, which it is not granted (local_response), and holds it")
+
+// EndRefused is called when the filter is not granted the local response, or the end,
+// that it asked for. SDKs pause then, as they do when they have answered: a filter
+// that holds the stream now fails, as one would that crashed.
+func (f *filterStream) EndRefused() {
+	if f.stage == 0 || f.stage == plugin.Log {
+		return // not in a callback that the stream is locked for
+	}
+	f.refused = true
+	if f.stage == plugin.Answer {
+		wake(f.stream.request.wake)
+		wake(f.stream.response.wake)
+	}
 }

@@ -246,6 +246,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	}
 	defer func() { f.record = noRecord }()
 	f.resumed[way].Store(false)
+	f.refused = false
 	f.holding[way] = 0
 	part, size := f.partOf(d.body), len(b.Bytes)
 	if part != nil {

@@ -114,6 +114,7 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 	way := f.way(d)
 	before := s.snapshot(d, f)
 	f.resumed[way].Store(false)
+	f.refused = false
 	action, err := s.callHeaders(d, f, endOfStream)
 	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && s.ctx.Err() == nil {
 		// Once more, on an instance that has not seen this request.
@@ -212,6 +213,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		before.body = append(before.body, b.Bytes...)
 	}
 	f.resumed[way].Store(false)
+	f.refused = false
 	var action abi.Action
 	var err error
 	switch stage {
@@ -406,6 +408,9 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 			return false, false
 		case f.resumed[way].Swap(false):
 			return true, false
+		case f.refused:
+			s.restore(d, f, before)
+			return s.fail(f, errNotGranted), true
 		}
 		s.mu.Unlock()
 		var err error

@@ -196,6 +196,7 @@ type filterStream struct {
 	// heldSince is when it began to hold what it holds of what passes in pieces.
 	heldSince [2]time.Time
 	connected bool // proxy_on_new_connection was called
+	refused   bool // in the last callback of a stage it wanted to end the stream, and may not
 	// splitter cuts the response's body for it, and what it is being shown.
 	splitter     *record.Splitter
 	record       record.Kind
@@ -338,7 +339,7 @@ func (f *filterStream) reset() {
 	f.letGo()
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
-	f.records, f.splitter, f.record, f.connected = false, nil, noRecord, false
+	f.records, f.splitter, f.record, f.connected, f.refused = false, nil, noRecord, false, false
 	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
 		f.parts[d].reset()

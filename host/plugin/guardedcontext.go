@@ -203,7 +203,7 @@ func (x *guardedContext) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.
 
 // SendLocalResponse implements hostcall.Context.
 func (x *guardedContext) SendLocalResponse(r abi.LocalResponse) abi.Status {
-	if !x.guard.has(capability.LocalResponse) {
+	if !x.mayEnd() {
 		return abi.StatusBadArgument
 	}
 	return x.Context.SendLocalResponse(r)
@@ -212,10 +212,21 @@ func (x *guardedContext) SendLocalResponse(r abi.LocalResponse) abi.Status {
 // CloseStream implements hostcall.Context: it ends the stream as a local response
 // does.
 func (x *guardedContext) CloseStream(t abi.StreamType) abi.Status {
-	if !x.guard.has(capability.LocalResponse) {
+	if !x.mayEnd() {
 		return abi.StatusBadArgument
 	}
 	return x.Context.CloseStream(t)
+}
+
+// mayEnd asks whether the filter may end its stream, and tells the stream if not.
+func (x *guardedContext) mayEnd() bool {
+	if x.guard.has(capability.LocalResponse) {
+		return true
+	}
+	if stream, ok := x.Context.(interface{ EndRefused() }); ok {
+		stream.EndRefused()
+	}
+	return false
 }
 
 // SetTickPeriod implements hostcall.Context.
