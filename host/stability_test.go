@@ -25,6 +25,7 @@ func TestSwapsLeaveNothingBehind(t *testing.T) {
 	}
 	settle := func() {
 		eventually(t, "end of the old generations", func() bool { return g.Stats().Retiring == 0 })
+		g.Log.Reset()
 	}
 	swaps := 60
 	if isLong {
@@ -65,10 +66,12 @@ func TestCrashesOfStreamsLeaveNothingBehind(t *testing.T) {
 			for range crashes / 5 {
 				crash()
 			}
+			g.Log.Reset()
 			before := measure()
 			for range crashes - crashes/5 {
 				crash()
 			}
+			g.Log.Reset()
 			t.Logf("%d crashes: %+v, then %+v", crashes, before, measure())
 			settles(t, before)
 		})
