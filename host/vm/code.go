@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,7 +38,11 @@ type code struct {
 	// instance's state; valid where stateful is false.
 	state    []string
 	stateful bool
-	memory   uint64 // bytes that an instance has at its start
+	// pauses tells that guests come to a pause between two slices of their fuel: those that
+	// have a memory. memoryMost is the module's own bound of it in bytes.
+	pauses     bool
+	memoryMost uint64
+	memory     uint64 // bytes that an instance has at its start
 }
 
 // export is the shape of an exported function: it takes so many i32 and gives
@@ -93,16 +98,19 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 		return &MemoryError{Need: need, Limit: c.engine.limit}
 	}
 	// The compiler sees nothing that is not within bounds.
-	metered, err := meter.Instrument(outline.code, meter.Options{Stack: StackLimit})
+	metered, err := meter.Instrument(outline.code, meter.Options{Stack: StackLimit, Pauses: true})
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}
-	listening := experimental.WithFunctionListenerFactory(workers(ctx), pauses{c.engine, metered.Pause})
-	compiled, err := c.engine.runtime.CompileModule(listening, metered.Code)
+	compiled, err := c.engine.runtime.CompileModule(workers(ctx), metered.Code)
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}
 	c.compiled = compiled
+	c.pauses, c.memoryMost = metered.Pauses, math.MaxUint64
+	if metered.Bounded {
+		c.memoryMost = uint64(metered.MaxPages) * pageSize
+	}
 	c.state, c.stateful = metered.State, !metered.StateInMemory
 	c.memory = outline.pages * pageSize
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {

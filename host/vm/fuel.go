@@ -50,9 +50,9 @@ func (i *Instance) Charge(units int64) bool {
 		return true
 	}
 	left := max(i.left()-units, -1<<62)
-	if left < 0 {
+	if left < 0 || !i.code.pauses {
 		i.fill(left)
-		return false
+		return left >= 0
 	}
 	// The slice is used up, and the guest pauses at its next check: a storm of host
 	// calls takes turns like a loop.

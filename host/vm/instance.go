@@ -95,7 +95,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		i.stderr.to, i.stderr.charge = options.Stderr, i.Charge
 		config = config.WithStderr(&i.stderr)
 	}
-	memory := &memory{limit: e.limit, pool: options.Memory.Pool, refused: options.Memory.Refused}
+	memory := &memory{limit: e.limit, most: m.code.memoryMost, pool: options.Memory.Pool, refused: options.Memory.Refused}
 	if options.Memory.Limit > 0 {
 		memory.limit = min(memory.limit, options.Memory.Limit)
 	}
@@ -113,6 +113,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	i.memory = module.Memory()
 	i.tank = module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
 	i.stack = module.ExportedGlobal(meter.StackGlobal).(api.MutableGlobal)
+	memory.instance = i
 	e.instances.Store(module, i)
 	return i, nil
 }

@@ -1,8 +1,10 @@
 package vm_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -141,4 +143,41 @@ func useEngine(ctx context.Context, t *testing.T, engine *vm.Engine, name string
 		}
 	}
 	return nil
+}
+
+// Code is mapped into memory, where no collector sees it.
+func TestModulesThatAreGoneLeaveNoCodeBehind(t *testing.T) {
+	mappings := func() int {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skip("this system does not say what is mapped:", err)
+		}
+		return bytes.Count(maps, []byte("\n"))
+	}
+	engine := newEngine(t, vm.Options{})
+	code := guest(t, "traps")
+	step := func(n int) {
+		another := append(bytes.Clone(code), 0, 4, 1, 'x', byte(n), byte(n>>8)) // a section of no meaning
+		module, err := engine.Compile(t.Context(), "traps", another)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := module.Instantiate(vm.InstanceOptions{Fuel: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = i.Func("spin").Call()
+		_ = i.Close()
+		_ = module.Close(t.Context())
+	}
+	for n := range 20 {
+		step(n)
+	}
+	before := mappings()
+	for n := range 200 {
+		step(100 + n)
+	}
+	if after := mappings(); after > before+20 {
+		t.Errorf("%d mappings after 200 modules, before %d", after, before)
+	}
 }

@@ -105,6 +105,9 @@ type memory struct {
 	refused func(error) // nil, or told of what the guest did not get
 	content []byte
 	taken   int64
+	// most is what the module allows itself. instance is whose it is, once it may run.
+	most     uint64
+	instance *Instance
 }
 
 var _ experimental.LinearMemory = (*memory)(nil)
@@ -115,6 +118,13 @@ func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 // Reallocate implements experimental.LinearMemory. What the guest may have at its
 // start was taken before.
 func (m *memory) Reallocate(length uint64) []byte {
+	if m.instance != nil && m.instance.pauses() {
+		m.instance.pause()
+		return nil // it was not memory that it needed
+	}
+	if length > m.most {
+		return nil // by the module's own word
+	}
 	if err := m.grow(length); err != nil {
 		if m.refused != nil {
 			m.refused(err)

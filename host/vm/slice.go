@@ -1,13 +1,9 @@
 package vm
 
 import (
-	"context"
 	"math"
 	"runtime"
 	"sync"
-
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // Compiled guest code cannot be interrupted: neither Go's scheduler nor its garbage
@@ -27,13 +23,20 @@ const (
 // fill gives the call that is running so much fuel in all: a slice of it at once. What is
 // below zero is a debt, which it traps by.
 func (i *Instance) fill(units int64) {
-	slice := min(units, sliceUnits)
+	slice := units
+	if i.code.pauses {
+		slice = min(units, sliceUnits)
+	}
 	i.reserve = units - slice
 	i.tank.Set(uint64(max(slice, math.MinInt64/2)))
 }
 
 // left is how much fuel the call that is running has.
 func (i *Instance) left() int64 { return int64(i.tank.Get()) + i.reserve }
+
+// pauses tells whether a guest that wants more memory has used up its slice instead: it
+// pays for memory before it asks, and so never has less than nothing then.
+func (i *Instance) pauses() bool { return i.depth > 0 && int64(i.tank.Get()) < 0 }
 
 // pause is where a guest comes when its slice is used up. It goes on with the next one,
 // or traps when there is none.
@@ -60,35 +63,6 @@ func (i *Instance) Rest() {
 		i.code.engine.lanes.leave()
 	}
 }
-
-// pauses listens to the function that package meter adds to a module.
-type pauses struct {
-	engine   *Engine
-	function uint32
-}
-
-var _ experimental.FunctionListenerFactory = pauses{}
-
-// NewFunctionListener implements experimental.FunctionListenerFactory.
-func (p pauses) NewFunctionListener(def api.FunctionDefinition) experimental.FunctionListener {
-	if def.Index() != p.function {
-		return nil
-	}
-	return p
-}
-
-// Before implements experimental.FunctionListener.
-func (p pauses) Before(_ context.Context, module api.Module, _ api.FunctionDefinition, _ []uint64, _ experimental.StackIterator) {
-	if i := p.engine.instanceOf(module); i != nil {
-		i.pause()
-	}
-}
-
-// After implements experimental.FunctionListener.
-func (pauses) After(context.Context, api.Module, api.FunctionDefinition, []uint64) {}
-
-// Abort implements experimental.FunctionListener.
-func (pauses) Abort(context.Context, api.Module, api.FunctionDefinition, error) {}
 
 // lanes bounds how many calls compute at length at the same time: one less than there are
 // processors, so that one is left for everything else, and for whoever waits for the

@@ -261,7 +261,7 @@ func bundled(t testing.TB, each func(name string, plain, metered []byte)) {
 	}
 	for _, file := range files {
 		plain := read(t, file)
-		each(strings.TrimSuffix(filepath.Base(file), ".wasm"), plain, instrument(t, plain, meter.Options{Fuel: plenty}).Code)
+		each(strings.TrimSuffix(filepath.Base(file), ".wasm"), plain, instrument(t, plain, meter.Options{Fuel: plenty, Pauses: true}).Code)
 	}
 }
 

@@ -47,6 +47,12 @@ type Options struct {
 	// that are alive. A unit is about a nanosecond. Default 8,000,000,000.
 	Complexity uint64
 
+	// Pauses has a guest that has used up its fuel ask for a page of memory, with the fuel
+	// still below zero, before it traps: the allocator of its memory may give it more fuel
+	// and refuse the page. So that it is always asked, the memory's own maximum is left
+	// out, see Result.
+	Pauses bool
+
 	// Fuel and Stack are what the globals hold in a new instance: what a start
 	// function of the module may use. Default 0 for Fuel: a start function traps.
 	// Default DefaultStack for Stack.
@@ -88,9 +94,11 @@ func (o Options) withDefaults() Options {
 type Result struct {
 	// Code is the module. It shares no memory with what it was made of.
 	Code []byte
-	// Pause is the index of the function that was added; there is one where the module
-	// defines functions itself.
-	Pause uint32
+	// Pauses tells that the guest does as Options.Pauses says: it has a memory of its own.
+	Pauses bool
+	// MaxPages is the maximum of the memory that was left out, if Bounded.
+	MaxPages uint32
+	Bounded  bool
 	// Functions is the number of functions that the module defines, Charges the
 	// number of places where fuel is charged, and Bulk those of them that charge
 	// by length.

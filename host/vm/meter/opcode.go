@@ -3,6 +3,7 @@ package meter
 // The instructions that are looked at one by one.
 const (
 	opUnreachable        = 0x00
+	opDrop               = 0x1a
 	opBlock              = 0x02
 	opLoop               = 0x03
 	opIf                 = 0x04

@@ -42,7 +42,7 @@ func (m *module) writeFunctions(size int) []byte {
 		content = binary.AppendUvarint(content, uint64(len(w.pausing())))
 		content = append(content, w.out...)
 	}
-	m.result.Functions, m.result.Pause = len(m.bodies), uint32(w.pause)
+	m.result.Functions = len(m.bodies)
 	return content
 }
 
@@ -182,11 +182,14 @@ func (w *writer) enter(cost int64) {
 	w.op(opEnd)
 }
 
-// pausing is the function that is called when fuel or stack are below zero. The host
-// may have it listened to, and refill the fuel; where it is still below zero, it
-// traps.
+// pausing is the function that is called when fuel or stack are below zero: it may get
+// more fuel, see Options.Pauses, and traps where one of them still is.
 func (w *writer) pausing() []byte {
 	w.out = binary.AppendUvarint(w.out[:0], 0) // locals
+	if w.result.Pauses {
+		w.opIndex(opGlobalGet, w.fuel)
+		w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock, opI32Const, 1, opMemoryGrow, 0, opDrop, opEnd)
+	}
 	w.opIndex(opGlobalGet, w.fuel)
 	w.opIndex(opGlobalGet, w.stack)
 	w.op(opI64Or, opI64Const, 0, opI64LtS, opIf, emptyBlock, opUnreachable, opEnd, opEnd)

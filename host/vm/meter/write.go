@@ -60,6 +60,8 @@ func (m *module) write() {
 				content = binary.AppendUvarint(content, uint64(len(m.shapes)))
 			}
 			section(s.id, content)
+		case sectionMemory:
+			out = append(out, m.appendMemory(s)...)
 		case sectionTable:
 			section(s.id, m.appendTables(nil, s))
 		case sectionCode:
@@ -115,6 +117,23 @@ func (m *module) appendExports(out []byte, n uint32, old []byte) []byte {
 		export(stateName(i), uint64(global))
 	}
 	return out
+}
+
+// appendMemory is the memory section, without a maximum where guests are to pause.
+func (m *module) appendMemory(s section) []byte {
+	same := m.code[s.begin:s.end]
+	r := reader{code: m.code, pos: s.content, end: s.end}
+	if !m.options.Pauses || m.added() == 0 || r.u32() != 1 || r.pos == s.end || m.code[r.pos] > 1 {
+		return same // or shared, which is for the compiler to refuse
+	}
+	least, most, bounded := r.limits()
+	const mostPages = 1 << 16
+	if r.err != nil || r.pos != s.end || least > mostPages || bounded && (most < least || most > mostPages) {
+		return same // so is this
+	}
+	m.result.Pauses, m.result.MaxPages, m.result.Bounded = true, most, bounded
+	content := binary.AppendUvarint([]byte{1, 0}, uint64(least))
+	return append(binary.AppendUvarint([]byte{sectionMemory}, uint64(len(content))), content...)
 }
 
 // boundTables gives each table the most elements that it may grow to, so that
