@@ -259,7 +259,7 @@ func TestBuildsMakeOnlyWhatIsListed(t *testing.T) {
 
 // The files of a build pass at the speed at which the engine takes them, and the gateway holds next to nothing of them.
 func TestTheFilesOfABuildPassInFlatMemory(t *testing.T) {
-	size := 200 << 20
+	size := 100 << 20
 	if isLong {
 		size = 1 << 30
 	}
