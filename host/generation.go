@@ -165,7 +165,7 @@ func newTenants(cfg *config.Config) map[string]*plugin.Tenant {
 			limits := cfg.LimitsOf(f.Tenant)
 			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{
 				Name: f.Tenant, CPU: limits.CPU, Memory: limits.Memory,
-				Contexts: limits.Contexts, Callouts: limits.Callouts, Held: limits.Held,
+				Contexts: limits.Contexts, Callouts: limits.Callouts, Resolves: limits.Resolves, Held: limits.Held,
 				Log: plugin.LogLimit{Lines: limits.LogLines, Bytes: limits.LogBytes},
 			})
 		}

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/admin"
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
@@ -254,6 +256,63 @@ func TestATenantsCallsAreBounded(t *testing.T) {
 	}
 	g.Log.Wait(t, `"limit":"tenant_limits.callouts","value":3`)
 	series(t, g, `sluice_filter_refused_total{filter="of-ci",limit="callouts",tenant="ci"} 7`)
+}
+
+func TestATenantsQuestionsToTheEngineAreBounded(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	released := make(chan struct{})
+	web := hosttest.JSON(200, `{"Id":"0123456789abcdef","Name":"/web","Config":{}}`)
+	engine.Handle("GET /containers/web/json", web)
+	engine.Handle("GET /containers/slow/json", func(x *hosttest.Exchange) bool {
+		select {
+		case <-released:
+		case <-x.Stopped:
+		}
+		return web(x)
+	})
+	engine.Handle("GET /info", func(x *hosttest.Exchange) bool { // what the filter was told
+		return hosttest.JSON(200, x.Header.Get("X-Status"))(x)
+	})
+	text, sockets := twoTenants(t, "foreign", "resolves: 2")
+	text = strings.ReplaceAll(text, "module:", "isolation: stream, module:")
+	g := hosttest.StartGateway(t, engine.Address(), adminYAML+"limits: {resolve: 1m}\n"+text)
+	what := func(tenant, ref string) string {
+		status, body := ask(t, "unix", sockets[tenant], "GET /info HTTP/1.1\nHost: docker\nX-Function: sluice.resolve\nX-Arguments: "+
+			`{"kind":"container","ref":"`+ref+`"}`)
+		return fmt.Sprintf("%d %s", status, body)
+	}
+	asked := func() (n int) {
+		for _, r := range engine.Requests() {
+			if strings.HasSuffix(r.Target, "/containers/slow/json") {
+				n++
+			}
+		}
+		return n
+	}
+	var asking sync.WaitGroup
+	slowly := func(tenant string, times int) {
+		for range times {
+			asking.Go(func() {
+				if got := what(tenant, "slow"); got != "200 00" {
+					t.Errorf("%s: got %s, want an answer", tenant, got)
+				}
+			})
+		}
+	}
+	slowly("ci", 2)
+	eventually(t, "questions of ci", func() bool { return asked() == 2 })
+	if got, want := what("ci", "web"), fmt.Sprintf("200 %02d", abi.StatusBrokenConnection); got != want {
+		t.Errorf("ci: got %s, want %s", got, want)
+	}
+	g.Log.Wait(t, `"filter":"of-ci","tenant":"ci","limit":"tenant_limits.resolves","value":2`)
+	slowly("dev", 8)
+	eventually(t, "questions of dev", func() bool { return asked() == 10 })
+	close(released)
+	asking.Wait()
+	if got := what("ci", "web"); got != "200 00" { // what is over counts no more
+		t.Errorf("ci: got %s, want an answer", got)
+	}
+	series(t, g, `sluice_filter_refused_total{filter="of-ci",limit="resolves",tenant="ci"} 1`)
 }
 
 func TestATenantsStreamsAreBounded(t *testing.T) {

@@ -26,6 +26,7 @@ func TestSwapsLeaveNothingBehind(t *testing.T) {
 	settle := func() {
 		eventually(t, "end of the old generations", func() bool { return g.Stats().Retiring == 0 })
 		g.Log.Reset()
+		engine.Forget()
 	}
 	swaps := 60
 	if isLong {

@@ -34,7 +34,8 @@ type Filter struct {
 // References finds out what requests name; see package reference.
 type References interface {
 	// Prefetch finds out what the resource in the request's path is and keeps it
-	// in the stream, for a filter that asked for it. It may block.
+	// in the stream, for a filter that asked for it, in one of the filter's turns:
+	// the stream is foreign.Turns, too. It may block.
 	Prefetch(context.Context, foreign.Stream)
 	// Property is what is known of that resource: the rest of a property's path
 	// behind docker.resource. It does not block.

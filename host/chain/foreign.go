@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"context"
+
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/foreign"
@@ -19,7 +21,18 @@ func (f *filterStream) CallForeignFunction(name string, arguments []byte, fuel h
 	return f.filter.Plugin.CallForeign(c)
 }
 
-var _ foreign.Stream = (*filterStream)(nil)
+var (
+	_ foreign.Stream = (*filterStream)(nil)
+	_ foreign.Turns  = (*filterStream)(nil)
+)
+
+// BeginQuestion implements foreign.Turns.
+func (f *filterStream) BeginQuestion(ctx context.Context) error {
+	return f.filter.Plugin.BeginQuestion(ctx)
+}
+
+// EndQuestion implements foreign.Turns.
+func (f *filterStream) EndQuestion() { f.filter.Plugin.EndQuestion() }
 
 // RequestID implements foreign.Stream.
 func (f *filterStream) RequestID() string { return f.stream.info.RequestID }

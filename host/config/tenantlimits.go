@@ -24,6 +24,10 @@ type TenantLimits struct {
 	// Callouts is how many calls to upstreams they may have under way. Default 64.
 	Callouts int
 
+	// Resolves is how many questions to the engine they may have under way, about what
+	// names mean; further ones wait for a second at most. Default 8.
+	Resolves int
+
 	// Held is how many bytes of bodies they may hold, in all streams. Default 64 MiB.
 	Held int64
 
@@ -66,6 +70,9 @@ var tenantLimits = []tenantLimit{
 	}},
 	{"callouts", "64", func(l *loader, limits *TenantLimits, v *value, path string) {
 		limits.Callouts = l.integer(v, path, 1, 1<<16)
+	}},
+	{"resolves", "8", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Resolves = l.integer(v, path, 1, 1<<16)
 	}},
 	{"held", "64MiB", func(l *loader, limits *TenantLimits, v *value, path string) {
 		limits.Held = l.bytes(v, path, 1<<10, 1<<40)

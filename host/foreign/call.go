@@ -34,6 +34,8 @@ type Call struct {
 	// Fuel is what the filter pays from. Moving arguments and result is paid for already; a function that costs the host
 	// more charges it before it begins.
 	Fuel Fuel
+	// Turns are the filter's, and its tenant's, turns to ask the engine; nil for as many as it likes.
+	Turns Turns
 	// Stream is the stream that the call acts upon. It is nil where there is none: during the start, in ticks, and in
 	// proxy_on_done and proxy_on_log, when the stream is over. A function that needs one answers BAD_ARGUMENT then.
 	Stream Stream
@@ -44,6 +46,24 @@ type Fuel interface {
 	// Charge takes units (a nanosecond each, see vm.Fuel) and tells whether there were as many. If not, nothing may be
 	// done; answer INTERNAL_FAILURE. The filter traps when it is back.
 	Charge(units int64) bool
+}
+
+// Rester is a Fuel of a filter that gives the processor to others while its function waits for something.
+type Rester interface{ Rest() }
+
+// Rest is called before a function of the gateway's own waits. Before others it was called already.
+func (c *Call) Rest() {
+	if r, ok := c.Fuel.(Rester); ok {
+		r.Rest()
+	}
+}
+
+// Turns are what the filters of a tenant may ask the engine at a time. A Stream that has them is asked for in them.
+type Turns interface {
+	// BeginQuestion waits a little for a turn, and no longer than the context. An error names the limit, and was counted and logged;
+	// without one, EndQuestion is to be called.
+	BeginQuestion(context.Context) error
+	EndQuestion()
 }
 
 // Stream is what a function may know of, and do to, the stream that it is called in. It is valid until the function returns.

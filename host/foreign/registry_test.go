@@ -53,6 +53,33 @@ func TestTheGatewaysFunctionsCannotBeReplaced(t *testing.T) {
 	}
 }
 
+// resting notes whether others were let compute.
+type resting struct {
+	fuel
+	rested bool
+}
+
+func (r *resting) Rest() { r.rested = true }
+
+// What computes does not leave the processor to others as if it waited.
+func TestOthersComputeWhileAFunctionWaits(t *testing.T) {
+	r, err := foreign.New(map[string]foreign.Function{"acme.waits": echo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = r.With(map[string]foreign.Function{
+		"sluice.computes": echo,
+		"sluice.waits":    func(c foreign.Call) ([]byte, abi.Status) { c.Rest(); return nil, abi.StatusOK },
+	})
+	for name, want := range map[string]bool{"acme.waits": true, "sluice.waits": true, "sluice.computes": false, "compress": false, "nobody": false} {
+		units := &resting{fuel: 1e9}
+		r.Call(foreign.Call{Context: t.Context(), Name: name, Fuel: units})
+		if units.rested != want {
+			t.Errorf("%s: others computed meanwhile: %t, want %t", name, units.rested, want)
+		}
+	}
+}
+
 // A filter must be able to rely on NOT_FOUND: it means that nobody serves the name, and never that an answer is "no".
 func TestStatuses(t *testing.T) {
 	r, err := foreign.New(map[string]foreign.Function{

@@ -42,10 +42,6 @@ type Caller interface {
 
 	Fuel
 
-	// Rest says that the call waits for something, maybe for long, and computes
-	// nothing meanwhile.
-	Rest()
-
 	// Shared is what the guest shares with others. Never nil.
 	Shared() Shared
 
@@ -121,6 +117,10 @@ type Fuel interface {
 	// tells whether there was as much. Where there was not, it is not done, and
 	// the guest traps when it is back.
 	Charge(units int64) bool
+
+	// Rest says that the call waits for something, maybe for long, and computes
+	// nothing meanwhile.
+	Rest()
 }
 
 // Access is what a host call does with a header map.

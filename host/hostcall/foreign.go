@@ -27,7 +27,6 @@ func callForeignFunction(c call) abi.Status {
 	case len(name) > MaxForeignNameBytes:
 		return abi.StatusNotFound
 	}
-	c.caller.Rest()
 	result, status := c.caller.Current().CallForeignFunction(string(name), arguments, c.caller)
 	switch {
 	case status != abi.StatusOK || !wanted:

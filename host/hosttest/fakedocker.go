@@ -147,6 +147,13 @@ func (d *FakeDocker) Requests() []Request {
 	return append([]Request(nil), d.requests...)
 }
 
+// Forget forgets the requests that have come so far, for a test that lasts.
+func (d *FakeDocker) Forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.requests = nil
+}
+
 // Wait returns the requests once there are at least n of them; it fails the test when its context ends before.
 func (d *FakeDocker) Wait(n int) []Request {
 	d.t.Helper()

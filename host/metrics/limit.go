@@ -13,10 +13,11 @@ const (
 	Contexts // streams at a time
 	Held     // bytes of bodies
 	Depth    // of calls inside of each other
+	Resolves // questions to the engine at a time
 	limits
 )
 
-var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held", "depth"}
+var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held", "depth", "resolves"}
 
 // Refused notes that the filter, or the stream that it was to judge, was refused
 // something.

@@ -132,6 +132,7 @@ type Plugin struct {
 	memoryRefusals rareLine
 	droppedLines   rareLine
 	lateTicks      rareLine
+	waitsToAsk     rareLine
 	refusals       refusals
 	handedOut      handedOut // queues, to a filter that is not granted everything
 
@@ -300,7 +301,7 @@ func (p *Plugin) WantsResource() bool { return p.resource }
 // CallForeign calls one of the plugin's foreign functions in its name. NOT_FOUND:
 // there is none of that name.
 func (p *Plugin) CallForeign(c foreign.Call) ([]byte, abi.Status) {
-	c.Filter = p.options.Name
+	c.Filter, c.Turns = p.options.Name, p
 	return p.options.Functions.Call(c)
 }
 

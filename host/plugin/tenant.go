@@ -17,6 +17,7 @@ type Tenant struct {
 
 	contexts, calls, held quota
 	lines                 logBucket
+	questions             chan struct{} // has one for each that is under way; nil for no bound
 }
 
 // TenantLimits bound a Tenant. The zero value of each but Name bounds nothing.
@@ -33,6 +34,9 @@ type TenantLimits struct {
 	Callouts int
 	// Held is how many bytes of bodies they may hold, in all streams.
 	Held int64
+	// Resolves is how many questions to the engine about what names mean they may
+	// have under way; further ones wait a second at most.
+	Resolves int
 	// Log bounds the lines that they log, together.
 	Log LogLimit
 }
@@ -42,6 +46,9 @@ func NewTenant(limits TenantLimits) *Tenant {
 	t := &Tenant{limits: limits}
 	t.contexts.limit, t.calls.limit, t.held.limit = int64(limits.Contexts), int64(limits.Callouts), limits.Held
 	t.lines.limit = limits.Log
+	if limits.Resolves > 0 {
+		t.questions = make(chan struct{}, limits.Resolves)
+	}
 	if limits.CPU > 0 {
 		t.cpu = NewAllowance(limits.CPU)
 	}

@@ -75,6 +75,9 @@ func (f *Functions) resolve(c foreign.Call) ([]byte, abi.Status) {
 		Ref     *string `json:"ref"`
 		Details bool    `json:"details"`
 	}
+	if !payArguments(&c) {
+		return nil, abi.StatusInternalFailure
+	}
 	if !decode(c.Arguments, &arguments) || (arguments.Kind == nil) != (arguments.Ref == nil) {
 		return nil, abi.StatusBadArgument
 	}
@@ -93,13 +96,16 @@ func (f *Functions) resolve(c foreign.Call) ([]byte, abi.Status) {
 	if status != abi.StatusOK {
 		return nil, status
 	}
-	return known.encoded(arguments.Details)
+	return paid(&c, known, arguments.Details)
 }
 
 // pin is sluice.pin.
 func (f *Functions) pin(c foreign.Call) ([]byte, abi.Status) {
 	var arguments struct {
 		ID string `json:"id"`
+	}
+	if !payArguments(&c) {
+		return nil, abi.StatusInternalFailure
 	}
 	resource, ok := resourceOf(c.Stream)
 	if !ok || !decode(c.Arguments, &arguments) {
@@ -114,7 +120,7 @@ func (f *Functions) pin(c foreign.Call) ([]byte, abi.Status) {
 	case status != abi.StatusOK:
 		return nil, status
 	case known.found == nil:
-		return known.encoded(false)
+		return paid(&c, known, false)
 	case arguments.ID != "" && arguments.ID != known.found.ID:
 		return nil, abi.StatusBadArgument // judged was something else
 	}
@@ -130,7 +136,11 @@ func (f *Functions) pin(c foreign.Call) ([]byte, abi.Status) {
 		}
 		pinned = true
 	}
-	return encode(result{Found: true, Pinned: &pinned, Reference: known.found.lean()})
+	text, status := encode(result{Found: true, Pinned: &pinned, Reference: known.found.lean()})
+	if !c.Fuel.Charge(byteUnits * int64(len(text))) {
+		return nil, abi.StatusInternalFailure
+	}
+	return text, status
 }
 
 // resourceOf is what the request's path names, if that can be asked for.
@@ -149,21 +159,30 @@ func (f *Functions) look(c *foreign.Call, what subject) (*entry, abi.Status) {
 		if !c.Fuel.Charge(askUnits) {
 			return nil, abi.StatusInternalFailure
 		}
-		return f.judged(f.askApart(c.Context, what), c.Filter, what)
+		known := f.askApart(c, what)
+		return f.judged(known, !known.unasked, c.Filter, what)
 	}
 	s := sessionOf(c.Stream)
 	if known, ok := s.entries[what]; ok {
-		return f.judged(known, "", what)
+		return f.judged(known, false, "", what)
 	}
 	switch {
 	case s.asked >= MaxPerStream:
+		if s.told {
+			return nil, abi.StatusInternalFailure
+		}
+		s.told = true
 		f.log.Warn("a filter asks for too many references in one request; it is told nothing",
 			slog.String("filter", c.Filter), slog.String("req", c.Stream.RequestID()), slog.Int("limit", MaxPerStream))
 		return nil, abi.StatusInternalFailure
 	case !c.Fuel.Charge(askUnits):
 		return nil, abi.StatusInternalFailure
 	}
-	return f.judged(f.askFor(c.Context, s, what), c.Filter, what)
+	c.Rest()
+	known := f.askFor(c.Context, s, what, c.Turns)
+	tell := !known.unasked && !s.failed
+	s.failed = s.failed || errors.Is(known.err, ErrEngine)
+	return f.judged(known, tell, c.Filter, what)
 }
 
 // silence is how long an engine that did not answer in time is left alone outside of streams.
@@ -171,28 +190,49 @@ const silence = time.Second
 
 // askApart asks outside of a stream. Nothing bounds there how long a filter waits in all, so one that asks in a loop does not wait
 // again at once.
-func (f *Functions) askApart(ctx context.Context, what subject) *entry {
+func (f *Functions) askApart(c *foreign.Call, what subject) *entry {
 	began := time.Now()
 	if began.UnixNano() < f.silentUntil.Load() {
 		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "the engine did not answer a moment ago"}}
 	}
-	known := f.ask(ctx, what, f.timeout)
-	if now := time.Now(); errors.Is(known.err, ErrEngine) && now.Sub(began) >= f.timeout {
+	c.Rest()
+	known := f.ask(c.Context, what, f.timeout, c.Turns)
+	if now := time.Now(); errors.Is(known.err, ErrEngine) && !known.unasked && now.Sub(began) >= f.timeout {
 		f.silentUntil.Store(now.Add(silence).UnixNano())
 	}
 	return known
 }
 
 // askUnits is what a filter pays for a question to the engine, in units of fuel: what it costs the gateway to ask, and the engine to answer. The time
-// that the engine takes is bounded otherwise.
-const askUnits = 200_000
+// that the engine takes is bounded otherwise. callUnits is for what a call costs in any case, and byteUnits for each byte of JSON that is read or
+// written, somewhat more than it takes.
+const (
+	askUnits  = 200_000
+	callUnits = 5_000
+	byteUnits = 20
+)
 
-// judged tells the failures apart that a filter is told by status; those of a filter's asking are logged.
-func (f *Functions) judged(known *entry, asking string, what subject) (*entry, abi.Status) {
+// payArguments pays for reading the arguments.
+func payArguments(c *foreign.Call) bool {
+	return c.Fuel.Charge(callUnits + byteUnits*int64(len(c.Arguments)))
+}
+
+// paid is the entry as filters are told of it. Who lets it be written pays for that.
+func paid(c *foreign.Call, known *entry, details bool) ([]byte, abi.Status) {
+	written := known.written(details)
+	text, status := known.encoded(details)
+	if !written && !c.Fuel.Charge(byteUnits*int64(len(text))) {
+		return nil, abi.StatusInternalFailure
+	}
+	return text, status
+}
+
+// judged tells the failures apart that a filter is told by status; the first one of a stream that a filter asks for is logged.
+func (f *Functions) judged(known *entry, tell bool, asking string, what subject) (*entry, abi.Status) {
 	if !errors.Is(known.err, ErrEngine) {
 		return known, abi.StatusOK
 	}
-	if asking != "" {
+	if tell {
 		f.log.Warn("cannot tell a filter what a reference names", slog.String("filter", asking),
 			slog.String("kind", string(what.kind)), slog.String("ref", clip(what.ref, 128)), slog.Any("error", known.err))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func (x *table) Resolve(ctx context.Context, kind reference.Kind, ref string) (*
 		return nil, &reference.Error{Kind: kind, Ref: ref, Reason: reference.ErrEngine, Message: "too slow", Err: ctx.Err()}
 	}
 	switch {
-	case ref == "broken":
+	case strings.HasPrefix(ref, "broken"):
 		return nil, errors.New("something that nobody expected")
 	case ref == "nothing":
 		return nil, nil
@@ -247,8 +248,125 @@ func TestAskingIsPaidFor(t *testing.T) {
 	if status := ask(s, 1<<20); status != abi.StatusOK || len(source.asked) != 1 {
 		t.Errorf("with fuel: %v, asked for %q", status, source.asked)
 	}
-	if status := ask(s, 0); status != abi.StatusOK {
+	if status := ask(s, 10_000); status != abi.StatusOK {
 		t.Errorf("what is known: %v, want OK", status)
+	}
+	if status := ask(s, 1000); status != abi.StatusInternalFailure {
+		t.Errorf("arguments that nobody pays for: %v, want INTERNAL_FAILURE", status)
+	}
+}
+
+// resting notes whether others were let compute.
+type resting struct {
+	fuel
+	rested bool
+}
+
+func (r *resting) Rest() { r.rested = true }
+
+func TestOthersComputeWhileTheEngineIsAsked(t *testing.T) {
+	r := registry(known(), 0)
+	s := request(t, "GET", "/v1.41/info")
+	for _, test := range []struct {
+		arguments string
+		stream    foreign.Stream
+		want      bool
+	}{
+		{`{"kind":"container","ref":"web"}`, s, true},
+		{`{"kind":"container","ref":"web"}`, s, false}, // known
+		{`{"kind":"container","ref":"web"}`, nil, true},
+		{`{"kind":"container","reference":"web"}`, s, false},
+	} {
+		units := &resting{fuel: fuel{1 << 30}}
+		r.Call(foreign.Call{Context: t.Context(), Name: reference.ResolveFunction, Arguments: []byte(test.arguments), Fuel: units, Stream: test.stream})
+		if units.rested != test.want {
+			t.Errorf("%s: others computed meanwhile: %t, want %t", test.arguments, units.rested, test.want)
+		}
+	}
+}
+
+// turns are a tenant's; an error says that there is none.
+type turns struct {
+	err    error
+	begun  int
+	inside int
+}
+
+func (x *turns) BeginQuestion(context.Context) error {
+	if x.err == nil {
+		x.begun++
+		x.inside++
+	}
+	return x.err
+}
+
+func (x *turns) EndQuestion() { x.inside-- }
+
+// inTurns is a stream that is asked for in turns.
+type inTurns struct {
+	*stream
+	*turns
+}
+
+func TestAQuestionIsAskedInTheFiltersTurn(t *testing.T) {
+	source, log := known(), &strings.Builder{}
+	f := reference.NewFunctions(source, 0, slog.New(slog.NewTextHandler(log, nil)))
+	var none *foreign.Registry
+	r := none.With(f.Own())
+	ask := func(x *turns, s foreign.Stream) abi.Status {
+		_, status := r.Call(foreign.Call{
+			Context: t.Context(), Name: reference.ResolveFunction, Arguments: []byte(`{"kind":"container","ref":"web"}`),
+			Filter: "f", Fuel: &fuel{1 << 30}, Turns: x, Stream: s,
+		})
+		return status
+	}
+	busy, free := &turns{err: errors.New("too many")}, &turns{}
+	for _, s := range []foreign.Stream{nil, request(t, "GET", "/v1.41/info")} {
+		if status := ask(busy, s); status != abi.StatusBrokenConnection {
+			t.Errorf("without a turn: %v, want BROKEN_CONNECTION", status)
+		}
+	}
+	ahead := request(t, "POST", "/v1.41/containers/web/start")
+	f.Prefetch(t.Context(), inTurns{ahead, busy})
+	if _, ok := f.Property(ahead, "full_id"); ok || len(source.asked) != 0 || log.Len() != 0 {
+		t.Errorf("without a turn: asked for %q, and it is known: %t; %s", source.asked, ok, log)
+	}
+	for _, s := range []foreign.Stream{nil, request(t, "GET", "/v1.41/info")} {
+		if status := ask(free, s); status != abi.StatusOK {
+			t.Errorf("in a turn: %v, want OK", status)
+		}
+	}
+	ahead = request(t, "POST", "/v1.41/containers/web/start")
+	f.Prefetch(t.Context(), inTurns{ahead, free})
+	if status := ask(busy, ahead); status != abi.StatusOK { // it is known
+		t.Errorf("what is known: %v, want OK", status)
+	}
+	if len(source.asked) != 3 || free.begun != 3 || free.inside != 0 {
+		t.Errorf("%d questions in %d turns, %d of which did not end; want 3, 3, 0", len(source.asked), free.begun, free.inside)
+	}
+}
+
+// A filter that asks on and on, or an engine that answers none of it, is one line of the log for each request.
+func TestAStreamsQuestionsEndAndAreOneLine(t *testing.T) {
+	for _, ref := range []string{"many", "broken"} {
+		source, log := known(), &strings.Builder{}
+		var none *foreign.Registry
+		r := none.With(reference.NewFunctions(source, 0, slog.New(slog.NewTextHandler(log, nil))).Own())
+		s := request(t, "GET", "/v1.41/info")
+		for i := range 10 * reference.MaxPerStream {
+			arguments := fmt.Sprintf(`{"kind":"container","ref":"many%d"}`, i)
+			if ref == "broken" {
+				arguments = fmt.Sprintf(`{"kind":"container","ref":"broken%d"}`, i)
+			}
+			call(t, r, s, reference.ResolveFunction, arguments)
+		}
+		want := 1
+		if ref == "broken" {
+			want = 2 // that it failed, and that there were too many
+		}
+		if got := strings.Count(log.String(), "\n"); got != want || len(source.asked) != reference.MaxPerStream {
+			t.Errorf("%s: %d lines and %d questions, want %d and %d:\n%s", ref, got, len(source.asked), want, reference.MaxPerStream, log)
+		}
 	}
 }
 

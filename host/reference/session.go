@@ -26,6 +26,16 @@ type entry struct {
 	found *Reference
 	err   error // an *Error
 	texts [2][]byte
+	// unasked: it was not the filter's turn. The log says so already.
+	unasked bool
+}
+
+// written tells whether encoded has nothing more to do.
+func (e *entry) written(details bool) bool {
+	if details {
+		return e.texts[1] != nil
+	}
+	return e.texts[0] != nil
 }
 
 // encoded is the entry as filters are told of it, with details or without. ErrEngine never comes here.
@@ -66,6 +76,9 @@ type session struct {
 	entries map[subject]*entry
 	asked   int
 	spent   time.Duration
+
+	// The log says already that too much was asked, or that the engine failed.
+	told, failed bool
 }
 
 type sessionKey struct{}
@@ -77,11 +90,14 @@ func sessionOf(s foreign.Stream) *session {
 func newSession() any { return &session{entries: make(map[subject]*entry)} }
 
 // askFor asks, in what is left of the stream's time, and keeps the answer.
-func (f *Functions) askFor(ctx context.Context, s *session, what subject) *entry {
+func (f *Functions) askFor(ctx context.Context, s *session, what subject, turns foreign.Turns) *entry {
 	s.asked++
 	since := time.Now()
-	known := f.ask(ctx, what, f.timeout-s.spent)
+	known := f.ask(ctx, what, f.timeout-s.spent, turns)
 	s.spent += time.Since(since)
+	if known.unasked { // another filter may have a turn
+		return known
+	}
 	s.entries[what] = known
 	if known.found != nil && known.found.ID != what.ref {
 		// The same thing by its id, as requests name it that were pinned.
@@ -93,13 +109,19 @@ func (f *Functions) askFor(ctx context.Context, s *session, what subject) *entry
 	return known
 }
 
-// ask asks the source.
-func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration) *entry {
+// ask asks the source, when it is the filter's turn.
+func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration, turns foreign.Turns) *entry {
 	if timeout <= 0 {
 		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "the engine took too long over other references of this request (limits.resolve)"}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if turns != nil {
+		if err := turns.BeginQuestion(ctx); err != nil {
+			return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: err.Error(), Err: err}, unasked: true}
+		}
+		defer turns.EndQuestion()
+	}
 	found, err := f.source.Resolve(ctx, what.kind, what.ref)
 	switch {
 	case err == nil && found == nil:
@@ -124,8 +146,10 @@ func (f *Functions) Prefetch(ctx context.Context, stream foreign.Stream) {
 	if s.entries[what] != nil || s.asked >= MaxPerStream {
 		return
 	}
-	known := f.askFor(ctx, s, what)
-	if errors.Is(known.err, ErrEngine) {
+	turns, _ := stream.(foreign.Turns)
+	known := f.askFor(ctx, s, what, turns)
+	if errors.Is(known.err, ErrEngine) && !known.unasked {
+		s.failed = true
 		f.log.Warn("cannot find out what a reference names", slog.String("req", stream.RequestID()), slog.String("kind", string(what.kind)),
 			slog.String("ref", clip(what.ref, 128)), slog.Any("error", known.err))
 	}

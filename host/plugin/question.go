@@ -1,0 +1,56 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/metrics"
+)
+
+// ErrResolves is returned by BeginQuestion.
+var ErrResolves = errors.New("the filters of the tenant ask the engine for as much as they may")
+
+// questionWait is how long a question waits for its turn, as what computes does: an
+// engine answers thousands in a second, and a burst of requests is nobody's fault.
+const questionWait = time.Second
+
+var _ foreign.Turns = (*Plugin)(nil)
+
+// BeginQuestion implements foreign.Turns.
+func (p *Plugin) BeginQuestion(ctx context.Context) error {
+	t := p.options.Tenant
+	if t == nil || t.questions == nil {
+		return nil
+	}
+	select {
+	case t.questions <- struct{}{}:
+		return nil
+	default:
+	}
+	wait := time.NewTimer(questionWait)
+	defer wait.Stop()
+	select {
+	case t.questions <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return context.Cause(ctx) // nobody wants to know any more
+		}
+	case <-wait.C:
+	}
+	p.metrics.Refused(metrics.Resolves)
+	limit := cap(t.questions)
+	p.waitsToAsk.warn(p.log, "the filters of the tenant ask the engine for too much; nobody waits longer for a turn",
+		slog.String("limit", "tenant_limits.resolves"), slog.Int("value", limit))
+	return t.exceeded("resolves", int64(limit), ErrResolves)
+}
+
+// EndQuestion implements foreign.Turns.
+func (p *Plugin) EndQuestion() {
+	if t := p.options.Tenant; t != nil && t.questions != nil {
+		<-t.questions
+	}
+}
