@@ -24,6 +24,7 @@ func TestAQuietTenantIsServedWhileAnotherAttacks(t *testing.T) {
 		{guest: "bulk", config: "c"},
 		{guest: "grow", config: "w"},
 		{guest: "storm", config: "r"},
+		{guest: "storm", config: "R"},
 		{guest: "storm", config: "l"},
 		{guest: "heap", config: "m"},
 	} {

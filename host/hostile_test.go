@@ -90,7 +90,7 @@ func menagerie() []attack {
 	each("allocator", "n", attack{says: memory})
 	all = append(all, attack{guest: "pointers", status: 200}, attack{guest: "forge", status: 200},
 		attack{guest: "twice", status: 418}, attack{guest: "resume"}, attack{guest: "body-bomb", by: "post", status: 200})
-	each("storm", "ncehpPrdslfRwq", attack{status: 503, says: fuel})
+	each("storm", "ncehpPrdslfRjwq", attack{status: 503, says: fuel})
 	each("flood", "lo", attack{status: 200, says: []string{"logs too much", `"limits.log_lines":100,"limits.log_bytes":65536`}})
 	each("flood", "m", attack{status: 200, says: []string{"too many metrics", `"limit":100`}})
 	each("flood", "kv", attack{status: 200, says: []string{"were refused", "over the limit", `"shared_data":{"keys":100,"bytes":1048576}`}})

@@ -46,6 +46,7 @@ var assaults = []assault{
 	{"a storm of host calls", "storm", "n"},
 	{"a storm of header fields", "storm", "r"},
 	{"a storm of questions to the engine", "storm", "R"},
+	{"a storm of questions that are none", "storm", "j"},
 	{"a storm of logs", "storm", "l"},
 	{"a flood of shared data", "flood", "k"},
 	{"a heap that fills (TinyGo)", "heap", "m"},

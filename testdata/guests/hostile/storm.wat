@@ -1,7 +1,7 @@
 ;; storm makes one host call for ever in the request headers, the one that its configuration's letter names:
 ;; n the log's level, c the clock, e the effective context, h a field, p all fields, P a property, r a replaced field of
 ;; 60 kB, d a new metric of another name each time, s shared data of 60 kB, l a line of the log of 60 kB, f a foreign
-;; function, R another question to the engine each time, w a wait of a second, q a random number.
+;; function, R another question to the engine each time, j a question that is none, w a wait of a second, q a random number.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $bytes (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_log_level" (func $level (param i32) (result i32)))
@@ -21,7 +21,7 @@
   (data (i32.const 64) ":method")
   (data (i32.const 80) "plugin_name")
   (data (i32.const 96) "sluice.resolve")
-  (data (i32.const 128) "{\"kind\":\"container\",\"reference\":\"c000000\"}")
+  (data (i32.const 128) "{\"kind\":\"container\",\"ref\":\"c000000\"}")
   (data (i32.const 192) "no such function")
   (global $what (mut i32) (i32.const 0))
   (func (export "proxy_abi_version_0_2_1"))
@@ -57,8 +57,10 @@
       (if (call $is (i32.const 102)) (then
         (drop (call $foreign (i32.const 192) (i32.const 16) (i32.const 65536) (i32.const 60000) (i32.const 0) (i32.const 4)))))
       (if (call $is (i32.const 82)) (then
-        (call $another (i32.const 163) (local.get $n))
-        (drop (call $foreign (i32.const 96) (i32.const 14) (i32.const 128) (i32.const 43) (i32.const 0) (i32.const 4)))))
+        (call $another (i32.const 156) (local.get $n))
+        (drop (call $foreign (i32.const 96) (i32.const 14) (i32.const 128) (i32.const 36) (i32.const 0) (i32.const 4)))))
+      (if (call $is (i32.const 106)) (then
+        (drop (call $foreign (i32.const 96) (i32.const 14) (i32.const 128) (i32.const 30) (i32.const 0) (i32.const 4)))))
       (if (call $is (i32.const 119)) (then
         (memory.fill (i32.const 1024) (i32.const 0) (i32.const 48))
         (i32.store (i32.const 1040) (i32.const 1))
