@@ -22,7 +22,8 @@
 //     responses last to first.
 //   - stream: one request and its response on their way through the chain.
 //   - stage: RequestHeaders, RequestBody, ResponseHeaders, ResponseBody, Done; on
-//     a connection that has left HTTP also DownstreamData and UpstreamData.
+//     a connection that has left HTTP also DownstreamData and UpstreamData, and
+//     behind bodies RequestTrailers and ResponseTrailers for filters that ask.
 //   - operation: what a request asks for, in the words of Docker's API
 //     description (ContainerCreate), or Unknown.
 //   - record: what a client of a stream takes for one thing: a JSON value, a

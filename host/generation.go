@@ -219,6 +219,7 @@ func bareChain(cfg *config.Config) *chain.Chain {
 		MinAPIVersion: cfg.MinAPIVersion,
 		JSON:          dockerapi.JSONLimits{Strict: cfg.JSON == config.JSONStrict},
 		BuildKit:      cfg.BuildKit.Mode,
+		CheckTrailer:  wire.CheckTrailer,
 	}
 }
 

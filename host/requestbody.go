@@ -29,6 +29,9 @@ func (x *exchange) readCanonicalBody() (ready bool, err error) {
 	if err != nil || x.stream.Local() != nil {
 		return false, err
 	}
+	if err := x.takeRequestTrailers(); err != nil {
+		return false, err
+	}
 	body, _, err = dockerapi.CanonicalBody(&x.info.Call, body, x.gen.chain.JSON)
 	if err != nil {
 		status := 400
@@ -129,11 +132,19 @@ func (x *exchange) next(from *wire.Conn, pending **piece, holds func() bool, awa
 }
 
 func (x *exchange) nextOfRequest() ([]byte, bool, error) {
-	return x.next(x.conn, &x.requestPiece, x.stream.HoldsRequest, x.stream.RequestAwake(), time.Time{})
+	chunk, done, err := x.next(x.conn, &x.requestPiece, x.stream.HoldsRequest, x.stream.RequestAwake(), time.Time{})
+	if err == nil && done {
+		err = x.takeRequestTrailers()
+	}
+	return chunk, done, err
 }
 
 func (x *exchange) nextOfResponse() ([]byte, bool, error) {
-	return x.next(x.engine, &x.responsePiece, x.stream.HoldsResponse, x.stream.ResponseAwake(), x.stream.ResponseHeldUntil())
+	chunk, done, err := x.next(x.engine, &x.responsePiece, x.stream.HoldsResponse, x.stream.ResponseAwake(), x.stream.ResponseHeldUntil())
+	if err == nil && done {
+		err = x.takeResponseTrailers()
+	}
+	return chunk, done, err
 }
 
 // piece is what a goroutine of next has read, or will have.
@@ -200,7 +211,7 @@ func (x *exchange) requestFraming() wire.Framing {
 		return wire.Framing{Kind: wire.Length}
 	case !x.fed:
 		return x.request.Body
-	case x.whole:
+	case x.whole && len(x.requestTrailers()) == 0:
 		return wire.Framing{Kind: wire.Length, Length: int64(len(x.first))}
 	default:
 		return wire.Framing{Kind: wire.Chunked}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/plugin"
@@ -57,6 +58,9 @@ type Chain struct {
 	MinAPIVersion string
 	// JSON bounds the JSON bodies that filters make.
 	JSON dockerapi.JSONLimits
+	// CheckTrailer tells why trailers that a filter has changed cannot be sent. Nil
+	// knows of no reason but those of any field.
+	CheckTrailer func([]abi.Pair) error
 	// References finds out what requests name. Nil where nobody does.
 	References References
 	// BuildKit is the mode in which BuildKit's connections are served, the property

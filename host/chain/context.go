@@ -44,16 +44,20 @@ func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderM
 	case f.stage == 0:
 	case t == abi.MapTypeHTTPRequestHeaders:
 		writable := f.stage == plugin.RequestHeaders ||
-			(f.stage == plugin.RequestBody || f.stage == plugin.Answer && f.holding[0] != 0) && !s.request.sent
+			(f.stage == plugin.RequestBody || f.stage == plugin.RequestTrailers || f.stage == plugin.Answer && f.holding[0] != 0) && !s.request.sent
 		if !a.Write || writable {
 			return &s.request.fields, abi.StatusOK
 		}
 	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&withResponse != 0 || f.stage == plugin.Answer && f.answered):
 		writable := f.stage == plugin.ResponseHeaders ||
-			(f.stage == plugin.ResponseBody || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
+			(f.stage == plugin.ResponseBody || f.stage == plugin.ResponseTrailers || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
 		if !a.Write || writable {
 			return &s.response.fields, abi.StatusOK
 		}
+	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, plugin.RequestTrailers):
+		return &s.request.trailers, abi.StatusOK
+	case t == abi.MapTypeHTTPResponseTrailers && f.showsTrailers(1, plugin.ResponseTrailers):
+		return &s.response.trailers, abi.StatusOK
 	}
 	if a.Write {
 		return nil, abi.StatusBadArgument
@@ -76,9 +80,9 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return nil, abi.StatusBadArgument
 	}
 	switch {
-	case t == abi.BufferTypeHTTPRequestBody && f.showsBody(0, plugin.RequestBody):
+	case t == abi.BufferTypeHTTPRequestBody && (f.showsBody(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)):
 		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1, plugin.ResponseBody):
+	case t == abi.BufferTypeHTTPResponseBody && (f.showsBody(1, plugin.ResponseBody) || f.showsBehind(1, plugin.ResponseTrailers)):
 		return &f.bodies[1].buffer, abi.StatusOK
 	case t == abi.BufferTypeDownstreamData && f.showsBody(0, plugin.DownstreamData):
 		return &f.bodies[0].buffer, abi.StatusOK
@@ -91,11 +95,17 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 }
 
 // withResponse are the stages in which there is a response.
-const withResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.Connection | plugin.DataStages | plugin.Log
+const withResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.ResponseTrailers | plugin.Connection | plugin.DataStages | plugin.Log
 
 // showsBody tells whether the body of a direction can be read and changed: in
 // its stage, and while the filter holds it.
 func (f *filterStream) showsBody(way int, stage plugin.Stages) bool {
+	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
+}
+
+// showsTrailers tells whether the trailers of a direction can be read and changed: in
+// their stage, and while the filter holds them.
+func (f *filterStream) showsTrailers(way int, stage plugin.Stages) bool {
 	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
 }
 
@@ -110,7 +120,7 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 		return abi.StatusBadArgument
 	}
 	status := abi.StatusOK
-	if f.stage&(plugin.ResponseBody|plugin.DataStages|plugin.Answer) != 0 && s.response.sent && connection != newConnection {
+	if f.stage&(plugin.ResponseBody|plugin.ResponseTrailers|plugin.DataStages|plugin.Answer) != 0 && s.response.sent && connection != newConnection {
 		// The head is out: what is left of the response is cut, which the
 		// client must be able to tell from its end.
 		reason := clip(string(r.Body))

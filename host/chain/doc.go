@@ -21,7 +21,8 @@
 // (package record): see record.go.
 //
 // A connection that has left HTTP passes the filters that take part in it in both
-// directions, as connections: see connection.go.
+// directions, as connections: see connection.go. Trailers come to the filters that
+// ask for them: see trailers.go.
 //
 // A Stream is driven by the gateway's handler, which owns the connections; it
 // reads and writes none itself.

@@ -152,6 +152,9 @@ func (s *Stream) push(d *direction, i int, data []byte, endOfStream bool) bool {
 		f := &s.filters[i]
 		switch {
 		case s.bodyOf(d, f) == 0:
+			if s.follow(d, f, endOfStream) && !s.trailerStage(d, f) {
+				return false
+			}
 			continue
 		case len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load():
 			if f.closed.Load() {
@@ -215,7 +218,10 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 		var out []byte
 		if r.Opaque {
 			out = cut.Join(&r, r.Data, false)
-		} else if out, ok = s.recordCall(d, f, &r, told); !ok {
+		} else if out, ok = s.recordCall(d, f, &r, told && !s.follow(d, f, told)); !ok {
+			return false
+		}
+		if s.follow(d, f, told) && !s.trailerStage(d, f) {
 			return false
 		}
 		if f.state == bypassed {

@@ -22,7 +22,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 	for i := d.first; i != d.end; i += d.step {
 		f := &s.filters[i]
 		if i == d.next {
-			ended := endOfStream && len(data) == 0
+			ended := endOfStream && len(data) == 0 && !(isBody && d.trailers.Len() > 0 && f.filter.Plugin.Stages()&d.after != 0)
 			if !s.headerStage(d, f, ended) {
 				return nil, false
 			}
@@ -30,11 +30,17 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 			if ended {
 				continue // it was told that there is no body
 			}
-			if !isBody && d.hold && f.wants(d.body) {
+			if !isBody && d.hold && f.wants(d.body|d.after) {
 				return nil, false
 			}
 		}
-		if !isBody || !f.wants(d.body) {
+		if !isBody {
+			continue
+		}
+		if !f.wants(d.body) {
+			if s.follow(d, f, endOfStream) && !s.trailerStage(d, f) {
+				return nil, false
+			}
 			continue
 		}
 		if len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load() {
@@ -165,7 +171,7 @@ func holdsHead(action abi.Action) bool { return action != abi.ActionContinue && 
 
 // bodyStage calls one filter with what there is of the body. It returns what
 // the filter let go of, and false when it holds everything back or s.local is
-// set.
+// set. Where trailers follow that the filter asked for, they are a part of it.
 func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStream bool) ([]byte, bool) {
 	way, stage := f.way(d), s.bodyOf(d, f)
 	held := &f.bodies[way]
@@ -207,6 +213,12 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		}
 		size = part.show(b.Bytes, whole && endOfStream)
 	}
+	trailers := s.follow(d, f, endOfStream)
+	told := endOfStream && !trailers
+	if trailers && len(data) == 0 && part == nil {
+		// Nothing came since it was called last, and the end is not here.
+		return s.withTrailers(d, f, prefix)
+	}
 	before := s.snapshot(d, f)
 	f.holding[way] = 0
 	if f.filter.OnFailure == Allow {
@@ -218,14 +230,17 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	var err error
 	switch stage {
 	case plugin.RequestBody:
-		action, err = f.guest.RequestBody(size, endOfStream)
+		action, err = f.guest.RequestBody(size, told)
 	case plugin.ResponseBody:
 		f.answered = true
-		action, err = f.guest.ResponseBody(size, endOfStream)
+		action, err = f.guest.ResponseBody(size, told)
 	case plugin.DownstreamData:
 		action, err = f.guest.DownstreamData(size, endOfStream)
 	case plugin.UpstreamData:
 		action, err = f.guest.UpstreamData(size, endOfStream)
+	}
+	if err == nil && trailers && f.refused && action != abi.ActionContinue {
+		err = errNotGranted // and what it makes of the trailers is not to be taken for its word
 	}
 	switch {
 	case err != nil:
@@ -237,7 +252,13 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		part.reset()
 	case s.stopped(d, f):
 		return nil, false
-	case action == abi.ActionContinue:
+	case trailers && (action != abi.ActionContinue) && !f.resumed[way].Load():
+		held.keep()
+		if !s.countHeld(d, f) {
+			return nil, false
+		}
+		return s.withTrailers(d, f, prefix)
+	case action == abi.ActionContinue, trailers:
 	case endOfStream:
 		if !s.countHeld(d, f) {
 			return nil, false
@@ -261,7 +282,29 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		}
 		return prefix, s.settle(d, f)
 	}
-	if part != nil && !s.mergePart(d, f, part, b) {
+	out, ok := s.letGoOf(d, f, prefix)
+	if ok && s.follow(d, f, endOfStream) {
+		ok = s.trailerStage(d, f)
+	}
+	return out, ok
+}
+
+// withTrailers is the end of a body stage for a filter that is to be called with the
+// trailers, and until then holds what it has of the body.
+func (s *Stream) withTrailers(d *direction, f *filterStream, prefix []byte) ([]byte, bool) {
+	if !s.trailerStage(d, f) {
+		return nil, false
+	}
+	return s.letGoOf(d, f, prefix)
+}
+
+// letGoOf returns what the filter has made of what it held of the body, behind what
+// was set free before. False means that s.local is set.
+func (s *Stream) letGoOf(d *direction, f *filterStream, prefix []byte) ([]byte, bool) {
+	way := f.way(d)
+	held := &f.bodies[way]
+	b := &held.buffer
+	if part := f.parts[way]; part != nil && !s.mergePart(d, f, part, b) {
 		return nil, false
 	}
 	out := b.Bytes

@@ -144,13 +144,17 @@ type value struct {
 type direction struct {
 	body    plugin.Stages // the body stage of this direction
 	headers plugin.Stages
-	fields  abi.HeaderMap
-	pseudo  []string // its pseudo-headers
-	status  string   // of a response, as it came
-	first   int      // where the direction begins
-	next    int      // the filter whose header stage comes next
-	end     int      // one past the last filter, in the direction of step
-	step    int      // 1 for requests, -1 for responses
+	after   plugin.Stages // the trailers' stage
+	// trailers are the fields behind the body, where a filter asked for them.
+	trailers abi.HeaderMap
+	judged   bool // a filter was called with them
+	fields   abi.HeaderMap
+	pseudo   []string // its pseudo-headers
+	status   string   // of a response, as it came
+	first    int      // where the direction begins
+	next     int      // the filter whose header stage comes next
+	end      int      // one past the last filter, in the direction of step
+	step     int      // 1 for requests, -1 for responses
 	// hold keeps the head back until the body's first byte is let go.
 	hold bool
 	// ended is set when the head came with the end of the stream: no body.
@@ -184,6 +188,7 @@ type filterStream struct {
 	parts  [2]*partial // of them, where the filter is not granted the whole
 	// holding is the stage in which it holds a direction now, 0 when it does not.
 	holding  [2]plugin.Stages
+	behind   [2]bool // it is called with trailers, and holds the body before them
 	skip     plugin.Stages
 	records  bool           // it asked for the records of the response's body
 	answered bool           // its response-header stage has run
@@ -265,12 +270,12 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 	s.method, s.call, s.plan = info.Method, info.Call, info.Plan
 	n := len(c.Filters)
 	s.request = direction{
-		headers: plugin.RequestHeaders, body: plugin.RequestBody, pseudo: requestPseudo,
+		headers: plugin.RequestHeaders, body: plugin.RequestBody, after: plugin.RequestTrailers, pseudo: requestPseudo,
 		fields: s.request.fields, wake: s.request.wake,
 		first: 0, next: 0, end: n, step: 1, hold: true, limit: 413,
 	}
 	s.response = direction{
-		headers: plugin.ResponseHeaders, body: plugin.ResponseBody, pseudo: responsePseudo,
+		headers: plugin.ResponseHeaders, body: plugin.ResponseBody, after: plugin.ResponseTrailers, pseudo: responsePseudo,
 		fields: s.response.fields, wake: s.response.wake,
 		first: n - 1, next: n - 1, end: -1, step: -1, limit: 502,
 	}
@@ -497,6 +502,8 @@ func (s *Stream) ResponseHeaders(status string, fields []abi.Pair, endOfStream, 
 	defer s.mu.Unlock()
 	d := &s.response
 	d.fields.Reset(append(append(d.fields.Pairs()[:0], abi.Pair{Key: ":status", Value: status}), fields...))
+	d.trailers.Reset(nil) // of an answer that this one replaces
+	d.judged = false
 	d.hold, d.ended, d.sent, d.status = hold, endOfStream, false, status
 	_, ready = s.run(d, nil, endOfStream, false)
 	return ready
@@ -510,14 +517,16 @@ func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready
 	return s.run(&s.response, chunk, endOfStream, true)
 }
 
-// WantsResponseBody tells whether any filter is to see the response's body, or
+// WantsResponseBody tells whether any filter is to see the response's body, what may
+// come behind it, or
 // what the engine says on a connection that has left HTTP.
 func (s *Stream) WantsResponseBody() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &s.response
 	for i := d.first; i != d.end && !d.ended; i += d.step {
-		if s.bodyOf(d, &s.filters[i]) != 0 {
+		f := &s.filters[i]
+		if s.bodyOf(d, f) != 0 || f.wants(d.after) && s.connection.Load() == noConnection {
 			return true
 		}
 	}

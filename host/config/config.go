@@ -387,12 +387,16 @@ const (
 	// What the client and the engine say on a connection that has left HTTP.
 	StageDownstreamData = "downstream_data"
 	StageUpstreamData   = "upstream_data"
+	// What comes behind a chunked body. Named, they change what the last call with
+	// the body is told.
+	StageRequestTrailers  = "request_trailers"
+	StageResponseTrailers = "response_trailers"
 )
 
-// StageNames returns the names of all stages, in the order in which a stream
-// passes them.
+// StageNames returns the names of all stages: those that a filter is called at by
+// itself first, and then those that it has to ask for.
 func StageNames() []string {
-	return []string{StageRequestHeaders, StageRequestBody, StageResponseHeaders, StageResponseBody, StageDownstreamData, StageUpstreamData}
+	return []string{StageRequestHeaders, StageRequestBody, StageResponseHeaders, StageResponseBody, StageDownstreamData, StageUpstreamData, StageRequestTrailers, StageResponseTrailers}
 }
 
 // Digest identifies the content of the configuration: its settings, the bytes

@@ -64,7 +64,7 @@ func (l *loader) filterDir(c *Config) {
 // filter's keys but for its name and module, which the module's file name says.
 func (l *loader) sideFile(f *Filter, path, half string) {
 	if half != "" {
-		f.Stages = slices.DeleteFunc(StageNames(), func(stage string) bool { return !strings.HasPrefix(stage, half) })
+		f.Stages = slices.DeleteFunc(stagesOf(half), func(stage string) bool { return strings.HasSuffix(stage, "_trailers") }) // to be asked for
 	}
 	if _, err := os.Lstat(path); os.IsNotExist(err) {
 		return
@@ -73,7 +73,7 @@ func (l *loader) sideFile(f *Filter, path, half string) {
 	if root == nil {
 		return
 	}
-	allowed := f.Stages
+	allowed := stagesOf(half)
 	known := l.filterKeys(f)
 	taken := func(key string) func(*value) {
 		return func(v *value) {
@@ -90,6 +90,11 @@ func (l *loader) sideFile(f *Filter, path, half string) {
 			l.failf(root.get("stages"), "stages: the name of the module's file limits this filter to the %s, so %s cannot be among its stages", half, stage)
 		}
 	}
+}
+
+// stagesOf are the stages of a half.
+func stagesOf(half string) []string {
+	return slices.DeleteFunc(StageNames(), func(stage string) bool { return !strings.HasPrefix(stage, half) })
 }
 
 // writtenAt returns where the files write a top-level scalar, the last one

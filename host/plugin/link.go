@@ -62,7 +62,9 @@ func check(module *vm.Module) (abi.Version, error) {
 // A connection's data has to be asked for, by the configuration or by the guest,
 // unless the module is made for nothing else: SDKs export every callback there
 // is, and what those of Go and Rust make of a callback of the other kind, on a
-// context that was made for HTTP, is a crash.
+// context that was made for HTTP, is a crash. Trailers have to be asked for too: a
+// filter that judges a body at its end, and has only an SDK's default for what comes
+// behind it, would never judge it.
 func (p *Plugin) called(hint Stages) Stages {
 	stages := p.exports
 	switch {
@@ -70,6 +72,9 @@ func (p *Plugin) called(hint Stages) Stages {
 		stages &= hint
 	case p.options.Stages == 0 && stages&HTTPStages != 0:
 		stages &^= DataStages
+	}
+	if hint == 0 && p.options.Stages == 0 {
+		stages &^= TrailerStages
 	}
 	if stages&DataStages != 0 {
 		stages |= Connection

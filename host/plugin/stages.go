@@ -23,6 +23,11 @@ const (
 	DownstreamData
 	UpstreamData
 
+	// RequestTrailers and ResponseTrailers are the fields behind a chunked body. A
+	// filter has to ask for them, since the last call with a body is then no end.
+	RequestTrailers
+	ResponseTrailers
+
 	// Connection is the beginning and the end of a connection that has left HTTP:
 	// proxy_on_new_connection and the two close callbacks. It is not a stage that a
 	// configuration can name.
@@ -36,12 +41,14 @@ const (
 	// service. It may come at any time between the others.
 	Answer
 
-	// HTTPStages are the stages of requests and responses.
+	// HTTPStages are the stages of requests and responses, but for the trailers.
 	HTTPStages = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
 	// DataStages are the stages of connections that have left HTTP.
 	DataStages = DownstreamData | UpstreamData
+	// TrailerStages are the stages of what comes behind a body.
+	TrailerStages = RequestTrailers | ResponseTrailers
 	// AllStages is every stage that a configuration can name.
-	AllStages = HTTPStages | DataStages
+	AllStages = HTTPStages | DataStages | TrailerStages
 )
 
 // stageNames is the spelling used in configuration files, logs and in the hint
@@ -56,6 +63,8 @@ var stageNames = [...]struct {
 	{ResponseBody, "response_body"},
 	{DownstreamData, "downstream_data"},
 	{UpstreamData, "upstream_data"},
+	{RequestTrailers, "request_trailers"},
+	{ResponseTrailers, "response_trailers"},
 }
 
 // ParseStages reads stage names. An unknown name is an error; no name at all is
@@ -70,7 +79,7 @@ next:
 				continue next
 			}
 		}
-		return 0, fmt.Errorf("unknown stage %q: use request_headers, request_body, response_headers, response_body, downstream_data or upstream_data", name)
+		return 0, fmt.Errorf("unknown stage %q: use request_headers, request_body, response_headers, response_body, downstream_data, upstream_data, request_trailers or response_trailers", name)
 	}
 	return set, nil
 }
@@ -106,8 +115,10 @@ const (
 	onGRPCClose
 	onRequestHeaders
 	onRequestBody
+	onRequestTrailers
 	onResponseHeaders
 	onResponseBody
+	onResponseTrailers
 	onNewConnection
 	onDownstreamData
 	onUpstreamData
@@ -132,8 +143,10 @@ var callbackNames = [callbackCount]string{
 	onGRPCClose:                   abi.ExportOnGRPCClose,
 	onRequestHeaders:              abi.ExportOnRequestHeaders,
 	onRequestBody:                 abi.ExportOnRequestBody,
+	onRequestTrailers:             abi.ExportOnRequestTrailers,
 	onResponseHeaders:             abi.ExportOnResponseHeaders,
 	onResponseBody:                abi.ExportOnResponseBody,
+	onResponseTrailers:            abi.ExportOnResponseTrailers,
 	onNewConnection:               abi.ExportOnNewConnection,
 	onDownstreamData:              abi.ExportOnDownstreamData,
 	onUpstreamData:                abi.ExportOnUpstreamData,
@@ -146,25 +159,29 @@ var callbackNames = [callbackCount]string{
 
 // callbackStages is the stage that a callback runs in.
 var callbackStages = [callbackCount]Stages{
-	onRequestHeaders:  RequestHeaders,
-	onRequestBody:     RequestBody,
-	onResponseHeaders: ResponseHeaders,
-	onResponseBody:    ResponseBody,
-	onNewConnection:   Connection,
-	onDownstreamData:  DownstreamData,
-	onUpstreamData:    UpstreamData,
-	onDownstreamClose: Connection,
-	onUpstreamClose:   Connection,
-	onDone:            Log,
-	onLog:             Log,
+	onRequestHeaders:   RequestHeaders,
+	onRequestBody:      RequestBody,
+	onResponseHeaders:  ResponseHeaders,
+	onResponseBody:     ResponseBody,
+	onRequestTrailers:  RequestTrailers,
+	onResponseTrailers: ResponseTrailers,
+	onNewConnection:    Connection,
+	onDownstreamData:   DownstreamData,
+	onUpstreamData:     UpstreamData,
+	onDownstreamClose:  Connection,
+	onUpstreamClose:    Connection,
+	onDone:             Log,
+	onLog:              Log,
 }
 
 // stageCallbacks maps the stages to the exports that serve them.
 var stageCallbacks = map[Stages]callback{
-	RequestHeaders:  onRequestHeaders,
-	RequestBody:     onRequestBody,
-	ResponseHeaders: onResponseHeaders,
-	ResponseBody:    onResponseBody,
-	DownstreamData:  onDownstreamData,
-	UpstreamData:    onUpstreamData,
+	RequestHeaders:   onRequestHeaders,
+	RequestBody:      onRequestBody,
+	ResponseHeaders:  onResponseHeaders,
+	ResponseBody:     onResponseBody,
+	DownstreamData:   onDownstreamData,
+	UpstreamData:     onUpstreamData,
+	RequestTrailers:  onRequestTrailers,
+	ResponseTrailers: onResponseTrailers,
 }

@@ -105,6 +105,16 @@ func (s *Stream) ResponseBody(size int, endOfStream bool) (abi.Action, error) {
 	return s.enter(onResponseBody, size, uint64(s.id), uint64(size), flag(endOfStream))
 }
 
+// RequestTrailers calls proxy_on_request_trailers with the number of fields.
+func (s *Stream) RequestTrailers(fields int) (abi.Action, error) {
+	return s.enter(onRequestTrailers, 0, uint64(s.id), uint64(fields))
+}
+
+// ResponseTrailers calls proxy_on_response_trailers with the number of fields.
+func (s *Stream) ResponseTrailers(fields int) (abi.Action, error) {
+	return s.enter(onResponseTrailers, 0, uint64(s.id), uint64(fields))
+}
+
 // NewConnection calls proxy_on_new_connection: the stream's connection has left
 // HTTP.
 func (s *Stream) NewConnection() (abi.Action, error) {

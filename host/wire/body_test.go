@@ -377,3 +377,32 @@ func TestCopyBodyTellsItsSidesApart(t *testing.T) {
 		t.Error("an unfinished message leaves its connection reusable")
 	}
 }
+
+func TestTrailersThatBelongBeforeABodyAreNotWritten(t *testing.T) {
+	for _, name := range []string{
+		"Content-Length", "Transfer-Encoding", "Host", "connection", "Trailer", "Authorization", "X-Registry-Auth", "Content-Type", "Cookie",
+		"set-cookie", "Te", "Upgrade", "X-Forwarded-For", "a b", ":path", "",
+	} {
+		if err := wire.CheckTrailer([]abi.Pair{{Key: "a", Value: "b"}, {Key: name, Value: "1"}}); err == nil {
+			t.Errorf("%q can be a trailer", name)
+		}
+	}
+	if err := wire.CheckTrailer([]abi.Pair{{Key: "a", Value: "b\r\nc: d"}}); err == nil {
+		t.Error("a value can have lines")
+	}
+	for n, want := range map[int]bool{64: true, 65: false} {
+		if err := wire.CheckTrailer(repeated(n, "v")); (err == nil) != want {
+			t.Errorf("%d fields: %v", n, err)
+		}
+	}
+	if err := wire.CheckTrailer(repeated(64, strings.Repeat("v", 128))); err == nil {
+		t.Error("trailers can be larger than 8 KiB")
+	}
+}
+
+func repeated(n int, value string) (fields []abi.Pair) {
+	for range n {
+		fields = append(fields, abi.Pair{Key: "x", Value: value})
+	}
+	return fields
+}

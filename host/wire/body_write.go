@@ -130,8 +130,10 @@ func (c *Conn) FinishBody(trailer []abi.Pair) error {
 		return c.werr
 	}
 	if out.kind == Chunked && !out.discard {
-		if err := checkFields(trailer, ""); err != nil {
-			return &Error{Status: 502, Message: "trailer: " + err.Error()}
+		if err := CheckTrailer(trailer); err != nil {
+			// What was written of the message is not to be taken for all of it.
+			c.werr = &Error{Status: 502, Message: "trailer: " + err.Error()}
+			return c.werr
 		}
 		b := append(c.writeBuffer(), "0\r\n"...)
 		b = appendFields(b, trailer, true)

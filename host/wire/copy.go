@@ -1,7 +1,7 @@
 package wire
 
 // CopyBody relays the body that src is reading to the body that dst is writing, from one framing to the other, finishes it, and
-// flushes. Trailers are read and checked, and not relayed, in either direction: no filter has seen them, and Docker's API has none. It returns the bytes of the body. Memory is src's read buffer: 4 KiB for what is small or trickles, up
+// flushes. Trailers are read and checked, and not relayed, in either direction: no filter has seen them. It returns the bytes of the body. Memory is src's read buffer: 4 KiB for what is small or trickles, up
 // to 256 KiB while it streams; nothing is allocated per chunk.
 //
 // With flushEach nothing waits in dst while src has nothing more to give: what each read brought is written before the next, and a

@@ -16,7 +16,8 @@
 // Content-Length, Transfer-Encoding, Connection, Keep-Alive, TE, Trailer, Upgrade, the fields of proxies, the fields that
 // Connection names, and in requests Host and Expect are taken out of the header on reading, are offered as typed values,
 // and are written anew; what a filter puts under these names is dropped on writing. So nothing that frames a message is ever
-// relayed as it came. Trailers, which come after all that was decided, are not relayed at all.
+// relayed as it came. Trailers are not relayed by this package; those that are
+// given to [Conn.FinishBody] have to pass [CheckTrailer].
 //
 // # Strictness
 //

@@ -1,0 +1,146 @@
+package chain
+
+import (
+	"fmt"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// This file is the way of trailers, the fields behind a chunked body, through the
+// filters that asked for them. Each of those is called with the last of the body
+// without its end, and then, where the message has trailers, with them: a body that
+// it has held until then goes on when it lets go of them, and the next filter gets
+// nothing of either before. A filter that did not ask has the end with the body.
+
+// TakeRequestTrailers gives the filters the fields behind the request's body, before
+// its last bytes. They are copied. False means that nobody asked for them: they are to
+// be dropped, as the stream does.
+func (s *Stream) TakeRequestTrailers(fields []abi.Pair) bool {
+	return s.takeTrailers(&s.request, fields)
+}
+
+// TakeResponseTrailers is TakeRequestTrailers for the response.
+func (s *Stream) TakeResponseTrailers(fields []abi.Pair) bool {
+	return s.takeTrailers(&s.response, fields)
+}
+
+func (s *Stream) takeTrailers(d *direction, fields []abi.Pair) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := false
+	for i := range s.filters {
+		f := &s.filters[i]
+		// A filter that the head has not come to yet may still take part.
+		wanted = wanted || (f.state == open || f.state == notReached) && f.filter.Plugin.Stages()&d.after != 0
+	}
+	if !wanted || s.connection.Load() != noConnection {
+		return false
+	}
+	d.trailers.Reset(append([]abi.Pair(nil), fields...))
+	return true
+}
+
+// RequestTrailers are what the filters left of the fields behind the request's body,
+// none where no filter was called with them.
+func (s *Stream) RequestTrailers() []abi.Pair { return s.trailersOf(&s.request) }
+
+// ResponseTrailers are what the filters left of the fields behind the response's body.
+func (s *Stream) ResponseTrailers() []abi.Pair { return s.trailersOf(&s.response) }
+
+func (s *Stream) trailersOf(d *direction) []abi.Pair {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !d.judged {
+		return nil
+	}
+	return d.trailers.Pairs()
+}
+
+// follow tells whether the filter is to be called with trailers behind the body's end.
+func (s *Stream) follow(d *direction, f *filterStream, endOfStream bool) bool {
+	return endOfStream && d.trailers.Len() > 0 && s.connection.Load() == noConnection && f.wants(d.after)
+}
+
+// trailerStage calls one filter with the trailers, and with what it holds of the body
+// before them. False means that s.local or d.outletErr is set.
+func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
+	way := f.way(d)
+	held := &f.bodies[way]
+	d.judged = true
+	before := s.snapshot(d, f)
+	var fields []abi.Pair
+	if f.filter.OnFailure == Allow {
+		before.body = append(before.body, held.buffer.Bytes...)
+		fields = append(fields, d.trailers.Pairs()...)
+	}
+	undo := func() {
+		held.putBack(before)
+		f.parts[way].reset()
+		d.trailers.SetPairs(fields)
+	}
+	f.holding[way], f.behind[way] = 0, len(held.buffer.Bytes) > 0
+	defer func() { f.behind[way] = false }()
+	f.resumed[way].Store(false)
+	f.refused = false
+	count := f.filter.Plugin.CountFields(&d.trailers, d.step < 0)
+	var action abi.Action
+	var err error
+	if d.step > 0 {
+		action, err = f.guest.RequestTrailers(count)
+	} else {
+		f.answered = true
+		action, err = f.guest.ResponseTrailers(count)
+	}
+	switch {
+	case err != nil:
+		s.restore(d, f, before)
+		if !s.fail(f, err) {
+			return false
+		}
+		undo()
+	case s.stopped(d, f):
+		return false
+	case action != abi.ActionContinue:
+		if d.outlet != nil {
+			if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
+				return false
+			}
+		}
+		if !s.countHeld(d, f) {
+			return false
+		}
+		goesOn, lost := s.await(d, f, d.after, before)
+		if !goesOn {
+			return false
+		}
+		if lost {
+			undo()
+		}
+	}
+	return s.settleTrailers(d, f) && s.settle(d, f)
+}
+
+// settleTrailers looks at what a callback has made of the trailers.
+func (s *Stream) settleTrailers(d *direction, f *filterStream) bool {
+	pairs := d.trailers.Pairs()
+	if len(pairs) == 0 {
+		return true
+	}
+	bad := abi.CheckFields(pairs)
+	if bad == "" && s.chain.CheckTrailer != nil {
+		if err := s.chain.CheckTrailer(pairs); err != nil {
+			bad = err.Error()
+		}
+	}
+	if bad != "" {
+		return s.refuseRewrite(d, f, fmt.Sprintf("trailers: %s", bad))
+	}
+	return true
+}
+
+// showsBehind tells whether the filter sees the body that it holds, in the stage of
+// the trailers behind it.
+func (f *filterStream) showsBehind(way int, stage plugin.Stages) bool {
+	return f.behind[way] && (f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage)
+}
