@@ -252,7 +252,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		part.reset()
 	case s.stopped(d, f):
 		return nil, false
-	case trailers && (action != abi.ActionContinue) && !f.resumed[way].Load():
+	case trailers && action != abi.ActionContinue && !f.resumed[way].Load():
 		held.keep()
 		if !s.countHeld(d, f) {
 			return nil, false

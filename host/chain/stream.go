@@ -518,8 +518,7 @@ func (s *Stream) ResponseBody(chunk []byte, endOfStream bool) (out []byte, ready
 }
 
 // WantsResponseBody tells whether any filter is to see the response's body, what may
-// come behind it, or
-// what the engine says on a connection that has left HTTP.
+// come behind it, or what the engine says on a connection that has left HTTP.
 func (s *Stream) WantsResponseBody() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
