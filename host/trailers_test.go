@@ -52,6 +52,7 @@ func repeatBody(x *hosttest.Exchange) bool {
 func loads(t *testing.T, g *hosttest.Gateway, target, body, trailers string) (status int, answer string) {
 	t.Helper()
 	conn, r := g.Dial()
+	defer conn.Close()
 	write(t, conn, "POST %s HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", target)
 	if body != "" {
 		write(t, conn, "%x\r\n%s\r\n", len(body), body)
@@ -92,7 +93,9 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 		told           []string
 	}{
 		"one that looks on": {
-			"body", notes, []string{requestTrailers}, 200, "chunks 4 body 0 X-Note: mine X-Gone: soon",
+			"body", notes,
+			[]string{requestTrailers},
+			200, "chunks 4 body 0 X-Note: mine X-Gone: soon",
 			[]string{"1 request body 4 0", "1 request trailers 2"},
 		},
 		"no trailers": {"body", "", []string{requestTrailers}, 200, "body", []string{"1 request body 4 1"}},
@@ -104,7 +107,9 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 		},
 		"one that denies": {"body", "X-Do: d\r\n", []string{requestTrailers}, 403, "not with this trailer", nil},
 		"one that holds the body until then and denies": {
-			"held", "X-Do: d\r\n", []string{requestTrailers}, 403, "not with this trailer",
+			"held", "X-Do: d\r\n",
+			[]string{requestTrailers},
+			403, "not with this trailer",
 			[]string{"1 request body 4 0", "1 request trailers 1"},
 		},
 		"one that closes": {"body", "X-Do: c\r\n", []string{requestTrailers}, 0, "", nil},
@@ -126,15 +131,21 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 		"a client that sends what cannot be one": {"body", "Authorization: me\r\n", []string{requestTrailers}, 400, "Authorization cannot be a trailer", nil},
 		"no body":                                {"", notes, []string{requestTrailers}, 200, "chunks 0 X-Note: mine X-Gone: soon", []string{"1 request trailers 2"}},
 		"one that looks at nothing else": {
-			"body", notes, []string{"trailers stages: [request_trailers]"}, 200, "chunks 4 body 0 X-Note: mine X-Gone: soon",
+			"body", notes,
+			[]string{"trailers stages: [request_trailers]"},
+			200, "chunks 4 body 0 X-Note: mine X-Gone: soon",
 			[]string{"1 request trailers 2"},
 		},
 		"beside others that did not ask": {
-			"held", "X-Do: e\r\nX-Note: mine\r\n", []string{bodyAlone, requestTrailers, bodyAlone}, 200, "chunks 4 held 0 X-Do: e X-Note: edited",
+			"held", "X-Do: e\r\nX-Note: mine\r\n",
+			[]string{bodyAlone, requestTrailers, bodyAlone},
+			200, "chunks 4 held 0 X-Do: e X-Note: edited",
 			[]string{"1 request body 4 1", "2 request body 4 0", "2 request trailers 2", "3 request body 4 1"},
 		},
 		"two that asked": {
-			"held", "X-Do: e\r\nX-Gone: soon\r\n", []string{requestTrailers, requestTrailers}, 200, "chunks 4 held 0 X-Do: e x-note: edited",
+			"held", "X-Do: e\r\nX-Gone: soon\r\n",
+			[]string{requestTrailers, requestTrailers},
+			200, "chunks 4 held 0 X-Do: e x-note: edited",
 			[]string{"1 request body 4 0", "1 request trailers 2", "2 request body 4 0", "2 request trailers 2"},
 		},
 	} {
@@ -179,7 +190,9 @@ func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 		told           []string
 	}{
 		"one that looks on": {
-			"body", "X-Note: mine\r\n", []string{responseTrailers}, 200, `body {"X-Note":["mine"]}`,
+			"body", "X-Note: mine\r\n",
+			[]string{responseTrailers},
+			200, `body {"X-Note":["mine"]}`,
 			[]string{"1 response body 4 0", "1 response trailers 1"},
 		},
 		"no trailers":     {"body", "", []string{responseTrailers}, 200, "body", []string{"1 response body 4 1"}},
@@ -190,7 +203,9 @@ func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			"held", "X-Do: r\r\n", []string{responseTrailers}, 200, `replaced {"X-Do":["r"]}`, nil,
 		},
 		"beside others that did not ask": {
-			"held", "X-Do: e\r\n", []string{"trailers stages: [response_body]", responseTrailers}, 200, `held {"X-Do":["e"],"X-Note":["edited"]}`,
+			"held", "X-Do: e\r\n",
+			[]string{"trailers stages: [response_body]", responseTrailers},
+			200, `held {"X-Do":["e"],"X-Note":["edited"]}`,
 			[]string{"2 response body 4 0", "2 response trailers 1", "1 response body 4 1"},
 		},
 		"one that holds the body until then and denies": {"held", "X-Do: d\r\n", []string{responseTrailers}, 403, "not with this trailer", nil},
@@ -206,6 +221,7 @@ func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			conn, r := g.Dial()
 			write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
 			status, answer := answered(t, r)
+			conn.Close()
 			if status != c.status || !strings.Contains(answer, c.answer) {
 				t.Errorf("got %d %q, want %d with %q", status, answer, c.status, c.answer)
 			}
