@@ -3,6 +3,7 @@ package host_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -53,11 +54,11 @@ func loads(t *testing.T, g *hosttest.Gateway, target, body, trailers string) (st
 	t.Helper()
 	conn, r := g.Dial()
 	defer conn.Close()
-	write(t, conn, "POST %s HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", target)
 	if body != "" {
-		write(t, conn, "%x\r\n%s\r\n", len(body), body)
+		body = fmt.Sprintf("%x\r\n%s\r\n", len(body), body)
 	}
-	write(t, conn, "0\r\n%s\r\n", trailers)
+	// In one piece, which comes as one: what filters are called with depends on it.
+	write(t, conn, "POST %s HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n%s\r\n", target, body, trailers)
 	return answered(t, r)
 }
 
