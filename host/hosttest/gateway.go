@@ -194,11 +194,11 @@ func (l *Log) Wait(t testing.TB, text string) {
 	}
 }
 
-// Reset forgets everything so far.
+// Reset forgets everything so far, and keeps no memory for it.
 func (l *Log) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text.Reset()
+	l.text = bytes.Buffer{}
 }
 
 // String is everything so far.
