@@ -22,8 +22,10 @@ var probed = []struct {
 }{
 	{"request headers", 0},
 	{"request body", 16},
+	{"request trailers", 2},
 	{"response headers", 4},
 	{"response body", 18},
+	{"response trailers", 6},
 	{"client's data", 20},
 	{"engine's data", 22},
 	{"a call's headers, body", 12},
@@ -41,8 +43,10 @@ var phases = []struct{ probe, name string }{
 	{"context_create/-", "`proxy_on_context_create` of a stream"},
 	{"request_headers/", "`proxy_on_request_headers`"},
 	{"request_body/", "`proxy_on_request_body`"},
+	{"request_trailers/", "`proxy_on_request_trailers`, no body held"},
 	{"response_headers/", "`proxy_on_response_headers`"},
 	{"response_body/", "`proxy_on_response_body`"},
+	{"response_trailers/", "`proxy_on_response_trailers`, no body held"},
 	{"new_connection/-", "`proxy_on_new_connection`"},
 	{"downstream_data/", "`proxy_on_downstream_data`"},
 	{"upstream_data/", "`proxy_on_upstream_data`"},
@@ -88,7 +92,7 @@ func probes(log *hosttest.Log) (lines [][2]string) {
 	return lines
 }
 
-const probing = "probe instances: 1, callouts: [docker], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data]"
+const probing = "probe instances: 1, callouts: [docker], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data, request_trailers, response_trailers]"
 
 func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	engine := echoing(t)
@@ -128,6 +132,15 @@ func TestEachPhaseOffersWhatItMay(t *testing.T) {
 		if resp.StatusCode != 200 {
 			t.Errorf("held in phase %s: status %d", hold, resp.StatusCode)
 		}
+	}
+	engine.Handle("GET /info", func(x *hosttest.Exchange) bool {
+		return x.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-t: 1\r\n\r\n")
+	})
+	if code, _ := loads(t, g, "/images/load", "body", "x-t: 1\r\n"); code != 200 {
+		t.Errorf("with trailers: status %d", code)
+	}
+	if code, _ := g.Do("GET", "/info", "", ""); code.StatusCode != 200 {
+		t.Errorf("with trailers of the response: status %d", code.StatusCode)
 	}
 	for _, fields := range []string{"", "x-hold: 5\r\n"} {
 		conn, r := hijack(t, g, fields)
