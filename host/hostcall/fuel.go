@@ -17,6 +17,10 @@ const (
 	callUnits    = 100
 	fieldUnits   = 100
 	bytesPerUnit = 4
+
+	// keepUnits is a key or an item that the host keeps beyond the stream: its
+	// place in a map or a list, and the collector's work on it later.
+	keepUnits = 1000
 )
 
 // charge makes the guest pay for a call that moves so many bytes and does
