@@ -81,7 +81,7 @@ func menagerie() []attack {
 		attack{guest: "loop-in-start-section", refused: true, says: []string{"used up its fuel of 5000000000 units"}})
 	each("recursion", "nmisw", attack{status: 503, says: stack})
 	each("recursion", "d", attack{status: 503, says: fuel})
-	each("bulk", "fcistTIgm", attack{status: 503, says: fuel})
+	each("bulk", "fcistTIgmr", attack{status: 503, says: fuel})
 	each("grow", "pw", attack{status: 503, says: memory})
 	each("grow", "a", attack{status: 503, says: fuel}) // which new memory is paid with
 	each("grow", "k", attack{status: 200, keys: "isolation: stream"})

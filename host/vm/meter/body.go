@@ -10,9 +10,10 @@ type edit struct {
 	at   int // in the code
 	kind editKind
 	// cost is what a charge takes; for a bulk operation, how far its length is
-	// shifted to the left.
+	// shifted to the left; for a reference, the function.
 	cost int32
-	// until is the edit after the loop, for beginLoop.
+	// until is the edit after the loop, for beginLoop; where the code goes on, for
+	// a reference.
 	until int32
 }
 
@@ -25,6 +26,7 @@ const (
 	beginLoop           // before a loop without calls: keep the fuel in a local
 	beforeCall          // tell the callee how much stack is left
 	afterCall           // put it back to what the caller was told
+	reference           // a constant in place of ref.func, see module.refer
 )
 
 // run is a straight run of code whose charge is not decided yet.
@@ -339,7 +341,8 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	case opRefFunc:
 		function := r.u32()
 		b.checkFunction(at, function)
-		b.taken = append(b.taken, function)
+		b.refer(at, function)
+		b.edits = append(b.edits, edit{at: at, kind: reference, cost: int32(function), until: int32(b.pos)})
 	case prefixMisc:
 		cost = b.misc(at)
 	case prefixVector:

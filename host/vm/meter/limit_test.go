@@ -23,19 +23,24 @@ func TestTooMuchIsRefusedByItsNumber(t *testing.T) {
 		code    []byte
 		options meter.Options
 	}{
-		"bytes":                                {module(make([]byte, 1000)), meter.Options{ModuleBytes: 1000}},
-		"types":                                {module(section(1, number(1<<32-1)...)), meter.Options{}},
-		"parameters in one function":           {module(section(1, 1, 0x60, 0xff, 0xff, 0xff, 0x7f)), meter.Options{}},
-		"results in one function":              {module(section(1, 1, 0x60, 0, 0xff, 0xff, 0xff, 0x7f)), meter.Options{}},
-		"imports":                              {module(section(2, number(1<<31)...)), meter.Options{}},
-		"functions":                            {module(section(3, number(1<<31)...)), meter.Options{}},
-		"tables":                               {module(section(4, repeated(17, 0x70, 0, 1)...)), meter.Options{}},
-		"elements in tables":                   {module(section(4, slices.Concat([]byte{1, 0x70, 0}, number(1<<27))...)), meter.Options{}},
-		"globals":                              {module(section(6, number(1<<31)...)), meter.Options{}},
-		"exports":                              {module(section(7, number(1<<31)...)), meter.Options{}},
-		"element segments":                     {module(section(9, number(1<<31)...)), meter.Options{}},
-		"elements in segments":                 {module(section(9, slices.Concat([]byte{1, 1, 0}, number(1<<27))...)), meter.Options{}},
-		"data segments":                        {module(section(11, number(1<<31)...)), meter.Options{}},
+		"bytes":                      {module(make([]byte, 1000)), meter.Options{ModuleBytes: 1000}},
+		"types":                      {module(section(1, number(1<<32-1)...)), meter.Options{}},
+		"parameters in one function": {module(section(1, 1, 0x60, 0xff, 0xff, 0xff, 0x7f)), meter.Options{}},
+		"results in one function":    {module(section(1, 1, 0x60, 0, 0xff, 0xff, 0xff, 0x7f)), meter.Options{}},
+		"imports":                    {module(section(2, number(1<<31)...)), meter.Options{}},
+		"functions":                  {module(section(3, number(1<<31)...)), meter.Options{}},
+		"tables":                     {module(section(4, repeated(17, 0x70, 0, 1)...)), meter.Options{}},
+		"elements in tables":         {module(section(4, slices.Concat([]byte{1, 0x70, 0}, number(1<<27))...)), meter.Options{}},
+		"globals":                    {module(section(6, number(1<<31)...)), meter.Options{}},
+		"exports":                    {module(section(7, number(1<<31)...)), meter.Options{}},
+		"element segments":           {module(section(9, number(1<<31)...)), meter.Options{}},
+		"elements in segments":       {module(section(9, slices.Concat([]byte{1, 1, 0}, number(1<<27))...)), meter.Options{}},
+		"data segments":              {module(section(11, number(1<<31)...)), meter.Options{}},
+		"globals and functions that are referred to": {module(
+			section(1, vector([]byte{0x60, 0, 0})...), section(3, vector([]byte{0})...),
+			section(6, vector([]byte{0x7f, 0, 0x41, 0, 0x0b}, []byte{0x70, 0, 0xd2, 0, 0x0b})...),
+			section(10, vector(sized([]byte{0, 0xd2, 0, 0x1a, 0x0b}))...),
+		), meter.Options{Globals: 2}},
 		"locals in one function":               {function(slices.Concat([]byte{1}, number(1<<32-1), []byte{0x7f}), nil), meter.Options{}},
 		"bytes in one function":                {function(nil, make([]byte, 3<<20)), meter.Options{}},
 		"blocks inside of each other":          {function(nil, slices.Concat(slices.Repeat([]byte{0x02, 0x40}, 30_000), slices.Repeat([]byte{0x0b}, 30_000))), meter.Options{}},
@@ -79,6 +84,13 @@ func TestWhatIsAddedCannotBeNamed(t *testing.T) {
 		},
 		"the stack's name is taken": {
 			module(global, section(7, slices.Concat([]byte{1}, sized([]byte(meter.StackGlobal)), []byte{3, 0})...)), `exports "sluice:stack" itself`,
+		},
+		"a function refers to the one that is added": {
+			function(nil, []byte{0xd2, 1, 0x1a}), "unknown function 1",
+		},
+		"a function refers to one that is declared nowhere": {
+			module(section(1, vector([]byte{0x60, 0, 0})...), section(3, vector([]byte{0})...),
+				section(10, vector(sized([]byte{0, 0xd2, 0, 0x1a, 0x0b}))...)), "function 0 is not declared",
 		},
 		"a segment's place is the fuel": {
 			module(section(5, 1, 0, 1), global, section(11, 1, 0, 0x23, 1, 0x0b, 0)), "unknown global 1",

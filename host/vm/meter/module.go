@@ -54,7 +54,12 @@ type module struct {
 	tables   []table  // defined here
 	elements uint32   // in element segments
 	taken    []uint32 // functions whose address is taken
-	bodies   []span   // of functions
+	// declared are those that ref.func may name, and referred those of them that code
+	// names: see refer.
+	declared  map[uint32]bool
+	referred  map[uint32]uint32
+	constants []uint32 // the functions that are referred to, in the order of their globals
+	bodies    []span   // of functions
 	// mostNamed is the last function that is named outside of functions, and where.
 	mostNamed uint32
 	namedAt   int
@@ -117,6 +122,41 @@ func (m *module) address() {
 	at := m.pos
 	function := m.u32()
 	m.named(at, function)
+	m.declare(function)
+	m.taken = append(m.taken, function)
+}
+
+// declare notes a function that code may refer to.
+func (m *module) declare(function uint32) {
+	if m.declared == nil {
+		m.declared = make(map[uint32]bool)
+	}
+	m.declared[function] = true
+}
+
+// refer notes that code refers to a function. For each time that a ref.func is carried
+// out wazero (1.12) makes something of the host's memory that is kept for as long as the
+// instance lives: a loop of them would fill all of it. So each function that is referred
+// to is referred to by a global that is added, once an instance.
+func (m *module) refer(at int, function uint32) {
+	if !m.declared[function] {
+		m.fail(at, "function %d is not declared as one that is referred to", function)
+		return
+	}
+	if _, ok := m.referred[function]; ok || m.err != nil {
+		return
+	}
+	if m.referred == nil {
+		m.referred = make(map[uint32]uint32)
+	}
+	n := uint32(len(m.constants))
+	if have, limit := uint64(m.globals)+uint64(n)+1, uint64(m.options.Globals); have > limit {
+		m.err = &LimitError{What: "globals and functions that are referred to", Have: have, Limit: limit}
+		m.pos = m.end
+		return
+	}
+	m.referred[function] = n
+	m.constants = append(m.constants, function)
 	m.taken = append(m.taken, function)
 }
 
@@ -345,6 +385,7 @@ func (m *module) readExports() {
 			m.checkGlobal(at, index)
 		case kindFunction:
 			m.named(at, index)
+			m.declare(index)
 		}
 	}
 }

@@ -64,11 +64,12 @@ const (
 
 // The first bytes of types.
 const (
-	emptyBlock = 0x40
-	typeI32    = 0x7f
-	typeI64    = 0x7e
-	ref        = 0x64
-	refNull    = 0x63
+	emptyBlock  = 0x40
+	typeI32     = 0x7f
+	typeI64     = 0x7e
+	typeFuncref = 0x70
+	ref         = 0x64
+	refNull     = 0x63
 )
 
 // immediate is what follows an instruction.

@@ -16,14 +16,18 @@ type writer struct {
 	lengthLocal           uint64 // i32
 }
 
-// writeFunctions rewrites the code section. size is that of what was written
-// before it.
-func (m *module) writeFunctions(size int) []byte {
+// newWriter reads all functions, and with them what has to be known before anything is
+// written.
+func (m *module) newWriter() *writer {
 	w := &writer{body: body{module: m}, fuel: uint64(m.globals), stack: uint64(m.globals) + 1, pause: m.pause()}
 	w.recursion()
-	if m.err != nil {
-		return nil
-	}
+	return w
+}
+
+// writeFunctions rewrites the code section. size is that of what was written
+// before it.
+func (w *writer) writeFunctions(size int) []byte {
+	m := w.module
 	content := binary.AppendUvarint(nil, uint64(len(m.bodies))+m.added())
 	for i, where := range m.bodies {
 		if !w.body.read(where, m.shapes[m.types[i]]) {
@@ -86,6 +90,9 @@ func (w *writer) function() {
 					w.op(opI64Const, byte(-e.cost), opI64ShrU)
 				}
 			})
+		case reference:
+			w.opIndex(opGlobalGet, w.stack+1+uint64(w.referred[uint32(e.cost)]))
+			from = int(e.until)
 		case beginLoop:
 			cached = e.until
 			w.opIndex(opGlobalGet, w.fuel)

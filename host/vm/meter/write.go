@@ -11,6 +11,10 @@ func (m *module) write() {
 	if m.err != nil {
 		return
 	}
+	w := m.newWriter()
+	if m.err != nil {
+		return
+	}
 	out := append(make([]byte, 0, len(m.code)+len(m.code)/8+256), m.code[:8]...)
 	globals, exports := false, false
 	section := func(id byte, content []byte) {
@@ -65,7 +69,7 @@ func (m *module) write() {
 		case sectionTable:
 			section(s.id, m.appendTables(nil, s))
 		case sectionCode:
-			content := m.writeFunctions(len(out))
+			content := w.writeFunctions(len(out))
 			if m.err != nil {
 				return
 			}
@@ -88,11 +92,16 @@ func (m *module) write() {
 func stateName(i int) string { return statePrefix + strconv.Itoa(i) }
 
 func (m *module) appendGlobals(out []byte, n uint32, old []byte) []byte {
-	out = binary.AppendUvarint(out, uint64(n)+2)
+	out = binary.AppendUvarint(out, uint64(n)+2+uint64(len(m.constants)))
 	out = append(out, old...)
 	for _, value := range []int64{m.options.Fuel, m.options.Stack} {
 		out = append(out, typeI64, 1, opI64Const)
 		out = appendSigned(out, value)
+		out = append(out, opEnd)
+	}
+	for _, function := range m.constants {
+		out = append(out, typeFuncref, 0, opRefFunc)
+		out = binary.AppendUvarint(out, uint64(function))
 		out = append(out, opEnd)
 	}
 	return out

@@ -1,6 +1,7 @@
 ;; bulk works on much memory with few instructions in the request headers, again and again, as its configuration's letter
 ;; says: f memory.fill, c memory.copy, i memory.init, s a straight line of fills that calls itself, t table.fill,
-;; T table.copy, I table.init, g table.grow, m memory.grow by nothing.
+;; T table.copy, I table.init, g table.grow, m memory.grow by nothing, r ref.func, which makes something of the
+;; host's memory in some engines.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $bytes (param i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 48)
@@ -37,5 +38,7 @@
         (drop (table.grow $t (ref.null func) (i32.const 1000)))))
       (if (i32.eq (global.get $what) (i32.const 109)) (then
         (drop (memory.grow (i32.const 0)))))
+      (if (i32.eq (global.get $what) (i32.const 114)) (then
+        (drop (ref.func $nothing)) (drop (ref.func $nothing)) (drop (ref.func $nothing))))
       (br $again))
     (i32.const 0)))

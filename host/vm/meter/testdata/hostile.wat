@@ -60,6 +60,13 @@
     (loop $l (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 4)) (br $l)))
   (func (export "fuel table grow in a loop")
     (loop $l (drop (table.grow $t (ref.null func) (i32.const 1000))) (br $l)))
+  (func (export "fuel references in a loop") (loop $l (drop (ref.func $indirect)) (br $l)))
+  (func (export "ends with a reference that is called") (result i32)
+    (table.set $t (i32.const 7) (ref.func $two))
+    (call_indirect (type $two) (i32.const 7)))
+  (type $two (func (result i32)))
+  (elem declare func $two)
+  (func $two (type $two) (i32.const 2))
   (func (export "ends with the size of the table") (result i32) (table.size $t))
   (func $twice (param $n i32)
     (if (local.get $n) (then
