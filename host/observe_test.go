@@ -18,6 +18,41 @@ import (
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
 
+// What a filter computes on connections and behind bodies is its time as any other.
+func TestTheTimeOfEveryStageIsShown(t *testing.T) {
+	engine := echoing(t)
+	engine.Handle("POST /images/load", func(x *hosttest.Exchange) bool {
+		if _, err := io.ReadAll(x.Body); err != nil {
+			return false
+		}
+		return x.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Note: mine\r\n\r\n")
+	})
+	g := hosttest.StartGateway(t, engine.Address(), adminYAML+filters(t, "connection",
+		"trailers stages: [request_body, request_trailers, response_body, response_trailers], match: {operations: [ImageLoad]}"))
+	conn, r := hijack(t, g, "")
+	write(t, conn, "world")
+	if got := read(t, r, 5); got != "world" {
+		t.Fatalf("got %q, want world", got)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(r); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := loads(t, g, "/images/load", "body", "X-Note: mine\r\n"); status != 200 {
+		t.Fatalf("got %d %q, want 200", status, answer)
+	}
+	series(t, g,
+		`sluice_filter_seconds_count{filter="connection-1",stage="new_connection"} 1`,
+		`sluice_filter_seconds_count{filter="connection-1",stage="downstream_data"} 2`, // and its end
+		`sluice_filter_seconds_count{filter="connection-1",stage="upstream_data"} 3`,   // the echo, the last words, the end
+		`sluice_filter_seconds_count{filter="connection-1",stage="connection_close"} 2`,
+		`sluice_filter_seconds_count{filter="trailers-2",stage="request_trailers"} 1`,
+		`sluice_filter_seconds_count{filter="trailers-2",stage="response_trailers"} 1`,
+	)
+}
+
 const adminYAML = "admin: {address: 'tcp://127.0.0.1:0'}\n"
 
 // askAdmin asks the gateway about itself.

@@ -197,7 +197,7 @@ func (c filterCollector) Collect(ch chan<- prometheus.Metric) {
 				f.times[shard][stage].addTo(&total)
 			}
 			if total.count > 0 { // not all filters have all stages
-				d, labels := descFilterSeconds.of(f.tenant, f.name, stageNames[stage])
+				d, labels := descFilterSeconds.of(f.tenant, f.name, stage.String())
 				ch <- prometheus.MustNewConstHistogram(d, total.count, total.sum, total.buckets, labels...)
 			}
 		}

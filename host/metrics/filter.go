@@ -13,19 +13,43 @@ import (
 // Stage is what a filter was called for.
 type Stage uint8
 
-// The stages whose time is taken.
+// The stages whose time is taken. Those that a configuration can name have its words
+// as their label; see package plugin.
 const (
 	RequestHeaders Stage = iota
 	RequestBody
+	RequestTrailers
 	ResponseHeaders
 	ResponseBody
+	ResponseTrailers
+	NewConnection // it has left HTTP
+	DownstreamData
+	UpstreamData
+	ConnectionClose // both callbacks about it
 	Tick
 	Queue
 	Callout // the answer to a call
 	stages
 )
 
-var stageNames = [stages]string{"request_headers", "request_body", "response_headers", "response_body", "tick", "queue", "callout"}
+var stageNames = [stages]string{
+	RequestHeaders:   "request_headers",
+	RequestBody:      "request_body",
+	RequestTrailers:  "request_trailers",
+	ResponseHeaders:  "response_headers",
+	ResponseBody:     "response_body",
+	ResponseTrailers: "response_trailers",
+	NewConnection:    "new_connection",
+	DownstreamData:   "downstream_data",
+	UpstreamData:     "upstream_data",
+	ConnectionClose:  "connection_close",
+	Tick:             "tick",
+	Queue:            "queue",
+	Callout:          "callout",
+}
+
+// String is the stage's label.
+func (s Stage) String() string { return stageNames[s] }
 
 // Trap is why an instance was lost.
 type Trap uint8
