@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
@@ -57,6 +59,8 @@ var phases = []struct{ probe, name string }{
 	{"http_call_response/2", "… the request's body held"},
 	{"http_call_response/3", "… the response's headers held"},
 	{"http_call_response/4", "… the response's body held"},
+	{"http_call_response/8", "… the request's trailers held, and no body"},
+	{"http_call_response/9", "… the response's trailers held, and no body"},
 	{"http_call_response/5", "… a new connection held"},
 	{"done/-", "`proxy_on_done`"},
 	{"log/-", "`proxy_on_log`"},
@@ -70,7 +74,9 @@ func cell(digits string) string {
 		return "rw"
 	case "02":
 		return "r"
-	case "01":
+	case "?2":
+		return "r, once they have come"
+	case "0?":
 		return "r, w until it is sent"
 	case "12":
 		return "–"
@@ -78,11 +84,14 @@ func cell(digits string) string {
 	return "(" + digits + ")"
 }
 
-// probes returns the lines of the guest "probe": the phase and its digits.
-func probes(log *hosttest.Log) (lines [][2]string) {
+// probes returns the lines of the first filter, a guest "probe": the phase and its
+// digits.
+func probes(log *hosttest.Log) (lines [][2]string) { return probesOf(log, "probe-1") }
+
+func probesOf(log *hosttest.Log, filter string) (lines [][2]string) {
 	for line := range strings.SplitSeq(log.String(), "\n") {
 		var entry struct{ Msg, Filter string }
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Filter != "probe-1" {
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Filter != filter {
 			continue
 		}
 		if phase, digits, ok := strings.Cut(entry.Msg, ":"); ok && strings.Contains(phase, "/") {
@@ -96,11 +105,22 @@ const probing = "probe instances: 1, callouts: [docker], stages: [request_header
 
 func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	engine := echoing(t)
-	answered := make(chan struct{})
-	engine.Handle("GET /_ping", hosttest.JSON(200, "OK"))
+	noted := make(chan struct{})
+	var calls sync.Mutex // calls are answered while nobody has it
+	engine.Handle("GET /_ping", func(x *hosttest.Exchange) bool {
+		calls.Lock()
+		defer calls.Unlock()
+		return hosttest.JSON(200, "OK")(x)
+	})
 	engine.Handle("POST /images/load", echo)
+	engine.Handle("POST /build", func(x *hosttest.Exchange) bool { // the request is here, with its trailers
+		calls.Unlock()
+		<-noted
+		_, err := io.Copy(io.Discard, x.Body)
+		return err == nil && x.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-t: 1\r\n\r\n")
+	})
 	engine.Handle("GET /version", func(x *hosttest.Exchange) bool {
-		<-answered
+		<-noted
 		return hosttest.JSON(200, "{}")(x)
 	})
 	g := hosttest.StartGateway(t, engine.Address(), filters(t, probing))
@@ -136,11 +156,18 @@ func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	engine.Handle("GET /info", func(x *hosttest.Exchange) bool {
 		return x.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-t: 1\r\n\r\n")
 	})
-	if code, _ := loads(t, g, "/images/load", "body", "x-t: 1\r\n"); code != 200 {
-		t.Errorf("with trailers: status %d", code)
+	for _, hold := range []string{"0", "3", "4", "8"} {
+		if code, _ := loads(t, g, "/images/load", "body", "x-t: 1\r\n", "X-Hold: "+hold+"\r\n"); code != 200 {
+			t.Errorf("with trailers, held in phase %s: status %d", hold, code)
+		}
 	}
-	if code, _ := g.Do("GET", "/info", "", ""); code.StatusCode != 200 {
-		t.Errorf("with trailers of the response: status %d", code.StatusCode)
+	for _, hold := range []string{"0", "9"} {
+		conn, r := g.Dial()
+		write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\nX-Hold: %s\r\n\r\n", hold)
+		if code, _ := answered(t, r); code != 200 {
+			t.Errorf("with trailers of the response, held in phase %s: status %d", hold, code)
+		}
+		conn.Close()
 	}
 	for _, fields := range []string{"", "x-hold: 5\r\n"} {
 		conn, r := hijack(t, g, fields)
@@ -151,8 +178,13 @@ func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	conn, r := g.Dial()
 	write(t, conn, "GET /version HTTP/1.1\r\nHost: d\r\nX-Hold: 6\r\n\r\n")
 	g.Log.Wait(t, "http_call_response/6")
-	close(answered)
+	calls.Lock()
+	late, rest := g.Dial()
+	load(t, late, "/build", "body", "x-t: 1\r\n", "X-Hold: 6\r\n")
+	eventually(t, "the answer behind the trailers", func() bool { return strings.Count(g.Log.String(), "http_call_response/6") == 2 })
+	close(noted)
 	status(t, r)
+	status(t, rest)
 	g.Log.Wait(t, "queue_ready")
 
 	seen := make(map[string]string)
@@ -166,8 +198,8 @@ func TestEachPhaseOffersWhatItMay(t *testing.T) {
 	hosttest.Section(t, "README.md", "phases", phaseTable(t, seen))
 }
 
-// either is what is offered in the one or the other call of a phase: 1 stands for
-// what is written in one of them only.
+// either is what is offered in the one or the other call of a phase: ? stands for
+// what is in one of them only.
 func either(a, b string) string {
 	if a == "" {
 		return b
@@ -175,7 +207,7 @@ func either(a, b string) string {
 	both := []byte(a)
 	for i := range both {
 		if both[i] != b[i] {
-			both[i] = '1'
+			both[i] = '?'
 		}
 	}
 	return string(both)

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
@@ -49,17 +53,25 @@ func repeatBody(x *hosttest.Exchange) bool {
 	return false
 }
 
-// loads sends a body in one chunk with trailers behind it, and returns the answer.
-func loads(t *testing.T, g *hosttest.Gateway, target, body, trailers string) (status int, answer string) {
+// loads sends a body in one chunk with trailers behind it, and returns the answer. fields
+// are lines of the head.
+func loads(t *testing.T, g *hosttest.Gateway, target, body, trailers string, fields ...string) (status int, answer string) {
 	t.Helper()
 	conn, r := g.Dial()
 	defer conn.Close()
+	load(t, conn, target, body, trailers, fields...)
+	return answered(t, r)
+}
+
+// load is the sending half of loads.
+func load(t *testing.T, conn net.Conn, target, body, trailers string, fields ...string) {
+	t.Helper()
 	if body != "" {
 		body = fmt.Sprintf("%x\r\n%s\r\n", len(body), body)
 	}
 	// In one piece, which comes as one: what filters are called with depends on it.
-	write(t, conn, "POST %s HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n%s\r\n", target, body, trailers)
-	return answered(t, r)
+	write(t, conn, "POST %s HTTP/1.1\r\nHost: d\r\n%sContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n%s\r\n",
+		target, strings.Join(fields, ""), body, trailers)
 }
 
 // answered reads an answer; status 0 is none.
@@ -276,5 +288,52 @@ func TestADenialInTrailersThatIsNotGrantedFails(t *testing.T) {
 	g := hosttest.StartGateway(t, engine.Address(), filters(t, requestTrailers+", capabilities: {request_headers: all, request_body: all}"))
 	if status, answer := loads(t, g, "/images/load", "held", "X-Do: d\r\n"); status != 503 {
 		t.Errorf("got %d %q, want 503", status, answer)
+	}
+}
+
+// What a filter holds the filters behind it do not see, in no callback.
+func TestTrailersAreSeenOnceTheFiltersBeforeHaveLetGo(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /images/load", repeatBody)
+	called, first, second := make(chan struct{}, 2), make(chan struct{}), make(chan struct{})
+	answers := []chan struct{}{first, second} // what the calls wait for
+	var mu sync.Mutex
+	engine.Handle("GET /_ping", func(x *hosttest.Exchange) bool {
+		mu.Lock()
+		wait := answers[0]
+		answers = answers[1:]
+		mu.Unlock()
+		called <- struct{}{}
+		<-wait
+		return hosttest.JSON(200, "OK")(x)
+	})
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, probing+", config: 8", probing+", config: 6"))
+	conn, r := g.Dial()
+	defer conn.Close()
+	write(t, conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
+	<-called // by the second filter, with the head
+	write(t, conn, "4\r\nmore\r\n0\r\nx-t: 1\r\n\r\n")
+	<-called // by the first one, which holds the trailers
+	close(first)
+	g.Log.Wait(t, "http_call_response/6")
+	close(second)
+	if status, answer := answered(t, r); status != 200 || !strings.Contains(answer, "0 x-t: 1 ") {
+		t.Errorf("got %d %q, want the trailers passed on", status, answer)
+	}
+	g.Log.Wait(t, `"op":"ImageLoad"`)
+	seen := make(map[string]string)
+	for filter, phase := range map[string]string{"probe-1": "http_call_response/8", "probe-2": "http_call_response/6"} {
+		for _, p := range probesOf(g.Log, filter) {
+			if p[0] == phase || filter == "probe-2" && (p[0] == "request_trailers/-" || p[0] == "response_headers/0" || p[0] == "log/-") {
+				seen[filter+" "+p[0]] = cell(p[1][2:4])
+			}
+		}
+	}
+	want := map[string]string{
+		"probe-1 http_call_response/8": "rw", "probe-2 http_call_response/6": "–",
+		"probe-2 request_trailers/-": "rw", "probe-2 response_headers/0": "r", "probe-2 log/-": "r",
+	}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("of the request's trailers the filters see (-want +got):\n%s", diff)
 	}
 }

@@ -54,9 +54,9 @@ func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderM
 		if !a.Write || writable {
 			return &s.response.fields, abi.StatusOK
 		}
-	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, plugin.RequestTrailers):
+	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, plugin.RequestTrailers, a.Write):
 		return &s.request.trailers, abi.StatusOK
-	case t == abi.MapTypeHTTPResponseTrailers && f.showsTrailers(1, plugin.ResponseTrailers):
+	case t == abi.MapTypeHTTPResponseTrailers && f.showsTrailers(1, plugin.ResponseTrailers, a.Write):
 		return &s.response.trailers, abi.StatusOK
 	}
 	if a.Write {
@@ -103,9 +103,13 @@ func (f *filterStream) showsBody(way int, stage plugin.Stages) bool {
 	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
 }
 
-// showsTrailers tells whether the trailers of a direction can be read and changed: in
-// their stage, and while the filter holds them.
-func (f *filterStream) showsTrailers(way int, stage plugin.Stages) bool {
+// showsTrailers tells whether the trailers of a direction can be read, which is from
+// their stage on, or changed: in it, and while the filter holds them. Before its stage
+// the filters nearer to where they come from may not be done with them.
+func (f *filterStream) showsTrailers(way int, stage plugin.Stages, write bool) bool {
+	if !write {
+		return f.trailed[way]
+	}
 	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
 }
 

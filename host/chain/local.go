@@ -53,6 +53,7 @@ func (s *Stream) BeginLocal() *Local {
 			f.bodies[1].buffer.Reset(nil)
 			f.bodies[1].own = false
 			f.parts[1].reset()
+			f.trailed[1] = false
 			f.skip &^= d.body // it spoke of the body that is replaced
 			f.splitter = nil
 		}

@@ -189,6 +189,7 @@ type filterStream struct {
 	// holding is the stage in which it holds a direction now, 0 when it does not.
 	holding  [2]plugin.Stages
 	behind   [2]bool // it is called with trailers, and holds the body before them
+	trailed  [2]bool // the trailers have come to it: request, response
 	skip     plugin.Stages
 	records  bool           // it asked for the records of the response's body
 	answered bool           // its response-header stage has run
@@ -355,7 +356,7 @@ func (f *filterStream) reset() {
 		}
 		f.resumed[d].Store(false)
 	}
-	f.holding = [2]plugin.Stages{}
+	f.holding, f.trailed = [2]plugin.Stages{}, [2]bool{}
 	f.closed.Store(false)
 	f.lost.Store(false)
 }

@@ -79,7 +79,7 @@ func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 		f.parts[way].reset()
 		d.trailers.SetPairs(fields)
 	}
-	f.holding[way], f.behind[way] = 0, len(held.buffer.Bytes) > 0
+	f.holding[way], f.behind[way], f.trailed[way] = 0, len(held.buffer.Bytes) > 0, true
 	defer func() { f.behind[way] = false }()
 	f.resumed[way].Store(false)
 	f.refused = false

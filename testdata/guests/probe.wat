@@ -1,9 +1,9 @@
 ;; probe tries in every callback what it may do with every map and every buffer, and logs a line of it: PHASE/END:DIGITS, with the statuses
 ;; as hexadecimal digits: of reading and writing each map, then each buffer, then of a local response where that must not work ("." elsewhere).
 ;; END is end_of_stream, or "-" where the callback has none. What it writes changes nothing but the field x-probe.
-;; The request's field x-hold says where it makes a call to "docker" and holds the stream for its answer: 1 request headers, 2 request body,
-;; 3 response headers, 4 response body, 5 a new connection; 6 is a call in the request headers that it does not wait for; 7 holds the request
-;; headers until the next tick.
+;; The request's field x-hold, or its configuration, a number, says where it makes a call to "docker" and holds the stream for its answer: 1 request headers, 2 request body,
+;; 3 response headers, 4 response body, 5 a new connection, 8 request trailers, 9 response trailers; 6 is a call in the request headers that it
+;; does not wait for; 7 holds the request headers until the next tick.
 (module
   (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_replace_header_map_value" (func $replace (param i32 i32 i32 i32 i32) (result i32)))
@@ -31,7 +31,8 @@
   (global $heap (mut i32) (i32.const 65536))
   (global $line (mut i32) (i32.const 0))
   (global $held (mut i32) (i32.const 0))
-  (global $phase (mut i32) (i32.const 0)) ;; that holds a stream: 1 to 6
+  (global $phase (mut i32) (i32.const 0)) ;; that holds a stream: 1 to 9
+  (global $always (mut i32) (i32.const 0)) ;; the configuration's digit
   (global $try (mut i32) (i32.const 0))   ;; whether a local response must not work
   (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
     (local $at i32)
@@ -77,8 +78,11 @@
   (func $hold (param $phase i32) (param $id i32) (result i32)
     (local $want i32)
     (global.set $heap (i32.const 65536))
-    (if (call $get (i32.const 0) (i32.const 96) (i32.const 6) (i32.const 0) (i32.const 4)) (then (return (i32.const 0))))
-    (local.set $want (i32.sub (i32.load8_u (i32.load (i32.const 0))) (i32.const 48)))
+    (local.set $want (global.get $always))
+    (if (i32.eqz (local.get $want)) (then
+      (if (call $get (i32.const 0) (i32.const 96) (i32.const 6) (i32.const 0) (i32.const 4)) (then (return (i32.const 0))))
+      (local.set $want (i32.load8_u (i32.load (i32.const 0))))))
+    (local.set $want (i32.sub (local.get $want) (i32.const 48)))
     (if (i32.and (i32.eq (local.get $phase) (i32.const 1)) (i32.eq (local.get $want) (i32.const 7))) (then
       (global.set $held (local.get $id))
       (return (i32.const 1))))
@@ -93,7 +97,11 @@
 
   (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
     (global.set $try (i32.const 1)) (call $probe (i32.const 256) (i32.const 8) (i32.const 45)) (i32.const 1))
-  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+  (func (export "proxy_on_configure") (param i32) (param $size i32) (result i32)
+    (if (local.get $size) (then
+      (drop (call $read (i32.const 7) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 4)))
+      (global.set $always (i32.load8_u (i32.load (i32.const 0))))
+      (if (i32.gt_u (global.get $always) (i32.const 57)) (then (global.set $always (i32.const 0))))))
     (global.set $try (i32.const 1)) (call $probe (i32.const 272) (i32.const 9) (i32.const 45))
     (drop (call $tick (i32.const 20)))
     (drop (call $register (i32.const 64) (i32.const 7) (i32.const 8)))
@@ -110,7 +118,8 @@
     (if (i32.eqz (local.get $end)) (then (return (i32.const 0))))
     (call $hold (i32.const 2) (local.get $id)))
   (func (export "proxy_on_request_trailers") (param $id i32) (param i32) (result i32)
-    (call $probe (i32.const 336) (i32.const 16) (i32.const 45)) (i32.const 0))
+    (call $probe (i32.const 336) (i32.const 16) (i32.const 45))
+    (call $hold (i32.const 8) (local.get $id)))
   (func (export "proxy_on_response_headers") (param $id i32) (param i32) (param $end i32) (result i32)
     (call $probe (i32.const 352) (i32.const 16) (call $flag (local.get $end)))
     (call $hold (i32.const 3) (local.get $id)))
@@ -119,7 +128,8 @@
     (if (i32.eqz (local.get $end)) (then (return (i32.const 0))))
     (call $hold (i32.const 4) (local.get $id)))
   (func (export "proxy_on_response_trailers") (param $id i32) (param i32) (result i32)
-    (call $probe (i32.const 384) (i32.const 17) (i32.const 45)) (i32.const 0))
+    (call $probe (i32.const 384) (i32.const 17) (i32.const 45))
+    (call $hold (i32.const 9) (local.get $id)))
   (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
     (call $probe (i32.const 416) (i32.const 18) (i32.add (i32.const 48) (global.get $phase)))
     (drop (call $continue (i32.const 0)))
