@@ -602,3 +602,21 @@ filters:
 		}
 	}
 }
+
+// A filter that may not answer denies with the first piece of a body, and takes what comes later for denied. It fails with the first piece.
+func TestADenialThatIsNotGrantedIsNotForgottenWithTheNextPiece(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /images/load", repeatBody)
+	g := hosttest.StartGateway(t, engine.Address(), filters(t,
+		"deny-once stages: [request_body, request_trailers], capabilities: {request_body: all, request_headers: all}"))
+	for name, rest := range map[string]string{"body": "4\r\nmore\r\n0\r\n\r\n", "trailers": "0\r\nX-Note: a\r\n\r\n", "end": "0\r\n\r\n"} {
+		conn, r := g.Dial()
+		write(t, conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n")
+		// It fails with what has come, and the answer does not wait for more.
+		if status, answer := answered(t, r); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: got %d %q, want 503", name, status, answer)
+		}
+		_, _ = io.WriteString(conn, rest)
+		conn.Close()
+	}
+}

@@ -56,11 +56,11 @@ func responseCode(s *Stream) ([]byte, bool) {
 }
 
 // references is docker.references: the objects that the request names, as JSON.
-// Those in its body are among them in the body's own stage, and while that is held.
+// Those in its body are among them in the body's own stage, and while that is held, for the trailers too.
 func (f *filterStream) references() ([]byte, abi.Status) {
 	s := f.stream
 	var body []byte
-	if f.showsBody(0, plugin.RequestBody) && s.plan == dockerapi.BodyCanonical {
+	if (f.showsBody(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)) && s.plan == dockerapi.BodyCanonical {
 		body = f.bodies[0].buffer.Bytes
 	}
 	found, err := dockerapi.References(&s.call, body)

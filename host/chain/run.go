@@ -239,8 +239,8 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	case plugin.UpstreamData:
 		action, err = f.guest.UpstreamData(size, endOfStream)
 	}
-	if err == nil && trailers && f.refused && action != abi.ActionContinue {
-		err = errNotGranted // and what it makes of the trailers is not to be taken for its word
+	if err == nil && f.refused && action != abi.ActionContinue && (trailers || !endOfStream) {
+		err = errNotGranted // and what it makes of what comes next is not to be taken for its word
 	}
 	switch {
 	case err != nil:

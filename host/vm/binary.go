@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 const pageSize = 64 << 10
@@ -38,7 +40,11 @@ type outline struct {
 	memory  bool
 	pages   uint64          // of memory at the start
 	lent    map[string]bool // functions that the module imports and exports again
+	taken   map[string]bool // exports whose names begin with startName
 }
+
+// startName is what the start function is exported as, or begins with.
+const startName = "sluice:start"
 
 // preamble tells code that is not a module by its first eight bytes.
 func preamble(code []byte) error {
@@ -58,7 +64,7 @@ func preamble(code []byte) error {
 // nothing: the start function is guest code like any other, and must run with
 // the instance's context and time limit.
 func scan(code []byte) (*outline, error) {
-	o := &outline{code: code, lent: make(map[string]bool)}
+	o := &outline{code: code, lent: make(map[string]bool), taken: make(map[string]bool)}
 	r := reader{rest: code[min(8, len(code)):]}
 	var starts, exports section
 	var startAt uint32
@@ -150,15 +156,18 @@ func (o *outline) readExports(r *reader) {
 		if kind == kindFunction && index < o.imports {
 			o.lent[name] = true
 		}
+		if strings.HasPrefix(name, startName) {
+			o.taken[name] = true
+		}
 	}
 }
 
 // exportStart rewrites the code: without the start section, and with an export
 // of the start function.
 func (o *outline) exportStart(exports, start section, index uint32) {
-	o.start = "sluice:start"
-	for bytes.Contains(exports.body, []byte(o.start)) {
-		o.start += "'"
+	o.start = startName
+	for i := 1; o.taken[o.start]; i++ {
+		o.start = startName + ":" + strconv.Itoa(i)
 	}
 	count, entries := uint32(0), []byte(nil)
 	if exports.end != 0 {

@@ -157,13 +157,24 @@ func onlyI32(types []api.ValueType) bool {
 	return !slices.ContainsFunc(types, func(t api.ValueType) bool { return t != api.ValueTypeI32 })
 }
 
+// maxMissing is how many unknown imports are named; a module may have 100,000.
+const maxMissing = 20
+
 // resolve finds what the module imports. For each module name other than WASI's
 // it makes a host module with the very types that the guest declares: SDKs do
 // not agree on them.
 func (c *code) resolve(ctx context.Context, missing []*MissingImportError) error {
 	var errs []error
+	more := 0
+	lacks := func(m *MissingImportError) {
+		if len(errs) < maxMissing {
+			errs = append(errs, m)
+		} else {
+			more++
+		}
+	}
 	for _, m := range missing {
-		errs = append(errs, m)
+		lacks(m)
 	}
 	wasi := c.engine.wasi.ExportedFunctionDefinitions()
 	hosts := make(map[string]*host)
@@ -183,10 +194,13 @@ func (c *code) resolve(ctx context.Context, missing []*MissingImportError) error
 			ok = h.add(c.engine.link, module, name, def)
 		}
 		if !ok {
-			errs = append(errs, &MissingImportError{module, name, signature(def.ParamTypes(), def.ResultTypes())})
+			lacks(&MissingImportError{module, name, signature(def.ParamTypes(), def.ResultTypes())})
 		}
 	}
 	slices.Sort(c.imports)
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("and %d more unknown imports", more))
+	}
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}

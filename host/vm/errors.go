@@ -118,6 +118,9 @@ func newTrapError(module, function string, err error) *TrapError {
 	return trap
 }
 
+// maxListed is how many types of each kind signature writes; a function may have 10,000.
+const maxListed = 32
+
 // signature writes a function's type.
 func signature(params, results []api.ValueType) string {
 	var b strings.Builder
@@ -125,6 +128,10 @@ func signature(params, results []api.ValueType) string {
 		for i, t := range types {
 			if i > 0 {
 				b.WriteString(", ")
+			}
+			if i == maxListed {
+				fmt.Fprintf(&b, "and %d more", len(types)-i)
+				return
 			}
 			b.WriteString(api.ValueTypeName(t))
 		}

@@ -51,6 +51,7 @@ type module struct {
 	globals  uint32   // imported ones included
 	mutable  []uint32 // globals that are defined here and are numbers
 	elusive  bool     // an instance has state beside its memory and these
+	hasNames bool     // the name section was written
 	tables   []table  // defined here
 	elements uint32   // in element segments
 	taken    []uint32 // functions whose address is taken
@@ -228,6 +229,9 @@ func (m *module) readSection(s *section) {
 	whole := r.end
 	r.pos, r.end = s.content, s.end
 	switch s.id {
+	case sectionCustom:
+		r.take(r.u32()) // its name
+		r.pos = r.end
 	case sectionType:
 		m.readTypes()
 	case sectionImport:
@@ -501,13 +505,4 @@ func (m *module) readBodies() {
 		r.take(size)
 		m.bodies = append(m.bodies, span{begin, r.pos})
 	}
-}
-
-// stale tells whether a custom section would be wrong after rewriting, because
-// it points into functions.
-func (m *module) stale(s section) bool {
-	r := reader{code: m.code, pos: s.content, end: s.end}
-	name := string(r.take(r.u32()))
-	return strings.HasPrefix(name, ".debug_") || strings.HasPrefix(name, "reloc.") ||
-		strings.HasPrefix(name, "metadata.code.") || name == "linking" || name == "sourceMappingURL" || name == "external_debug_info"
 }

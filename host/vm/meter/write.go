@@ -35,9 +35,7 @@ func (m *module) write() {
 	}
 	for _, s := range m.sections {
 		if s.id == sectionCustom {
-			if !m.stale(s) {
-				out = append(out, m.code[s.begin:s.end]...)
-			}
+			out = m.appendCustom(out, s)
 			continue
 		}
 		before(order[s.id])
