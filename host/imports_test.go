@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"host/reference":     {"host/foreign", "host/upstream", "host/wire", "host/dockerapi", "abi"},
 	"host/plugin":        {"host/capability", "host/vm", "host/hostcall", "host/callout", "host/foreign", "host/store", "host/metrics", "abi"},
 	"host/chain":         {"host/capability", "host/plugin", "host/hostcall", "host/foreign", "host/dockerapi", "host/record", "abi"},
-	"host/buildkit":      {"host/buildkit/message", "host/chain", "host/dockerapi", "abi"},
+	"host/buildkit":      {"host/buildkit/message", "host/capability", "host/chain", "host/dockerapi", "abi"},
 	"host":               {"host/address", "host/capability", "host/buildkit", "host/foreign", "host/identity", "host/record", "host/store", "host/metrics", "host/admin", "host/reference", "host/config", "host/listener", "host/dockerapi", "host/chain", "host/plugin", "host/callout", "host/upstream", "host/wire", "host/vm", "host/hostcall", "abi"},
 	"cmd/sluice":         {"host", "host/admin", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},

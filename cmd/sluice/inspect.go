@@ -165,11 +165,7 @@ func (r *moduleReport) print(w io.Writer) error {
 	p.line("module", r.File)
 	p.line("sha256", r.Digest)
 	p.line("size", fmt.Sprintf("%s, %s and %s of data", size(r.Size), count(int(r.Functions), "function"), size(r.Data)))
-	abi := strings.Join(shown(r.ABI), ", ")
-	if abi == "" {
-		abi = "none"
-	}
-	p.line("proxy-wasm", abi)
+	p.line("proxy-wasm", orNone(shown(r.ABI)))
 	p.line("stages", orNone(r.Stages))
 	if m := r.Memory; m != nil {
 		most := "as much as limits.memory allows"

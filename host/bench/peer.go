@@ -223,9 +223,7 @@ func (b *bench) launch(ctx context.Context, p *peer, path string, args ...string
 
 func (b *bench) stopAll() {
 	for _, p := range b.started {
-		_ = p.process.Process.Signal(os.Interrupt)
-		time.AfterFunc(5*time.Second, func() { _ = p.process.Process.Kill() })
-		_ = p.process.Wait()
+		p.end()
 	}
 	b.started = nil
 }
@@ -237,6 +235,11 @@ func (b *bench) stop(p *peer) {
 		return
 	}
 	b.started = slices.Delete(b.started, i, i+1)
+	p.end()
+}
+
+// end asks the process to end, and does not wait for long.
+func (p *peer) end() {
 	_ = p.process.Process.Signal(os.Interrupt)
 	time.AfterFunc(5*time.Second, func() { _ = p.process.Process.Kill() })
 	_ = p.process.Wait()

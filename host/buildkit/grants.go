@@ -3,6 +3,8 @@ package buildkit
 import (
 	"slices"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/host/capability"
 )
 
 // Grants say which secrets and ssh agents of a client an engine may ask for. An entry is an id in which * stands for any text, none
@@ -31,28 +33,7 @@ func (g *Grants) check(path, id string) string {
 }
 
 func granted(patterns []string, id string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return matchID(p, id) })
-}
-
-// matchID compares an id with a pattern: each part between stars is looked for from left to right.
-func matchID(pattern, id string) bool {
-	parts := strings.Split(pattern, "*")
-	first, last := parts[0], parts[len(parts)-1]
-	if len(parts) == 1 {
-		return id == pattern
-	}
-	if len(id) < len(first)+len(last) || !strings.HasPrefix(id, first) || !strings.HasSuffix(id, last) {
-		return false
-	}
-	id = id[len(first) : len(id)-len(last)]
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(id, part)
-		if at < 0 {
-			return false
-		}
-		id = id[at+len(part):]
-	}
-	return true
+	return slices.ContainsFunc(patterns, func(p string) bool { return capability.Match(p, id) })
 }
 
 // Exposed returns those methods that an engine may be told of, out of those that a client offers for its session: what is listed in this

@@ -85,8 +85,8 @@ func TestPatternsOfIDs(t *testing.T) {
 		{"*x*", "axb", true},
 		{"*x*", "ab", false},
 	} {
-		if got := matchID(tt.pattern, tt.id); got != tt.want {
-			t.Errorf("matchID(%q, %q) = %v", tt.pattern, tt.id, got)
+		if got := granted([]string{tt.pattern}, tt.id); got != tt.want {
+			t.Errorf("granted(%q, %q) = %v", tt.pattern, tt.id, got)
 		}
 	}
 }

@@ -152,16 +152,21 @@ func (c Capability) Line(names ...string) string {
 	case len(names) == 0, slices.Contains(names, All), table[c].form == whole:
 		value = "all"
 	default:
-		quoted := make([]string, len(names))
-		for i, name := range names {
-			quoted[i] = quote(name)
-		}
-		value = "[" + strings.Join(quoted, ", ") + "]"
+		value = listOf(names)
 	}
 	if half := table[c].half; half != "" {
 		value = "{" + half + ": " + value + "}"
 	}
 	return table[c].key + ": " + value
+}
+
+// listOf writes names as a flow sequence of YAML.
+func listOf(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // quote writes a name as YAML reads it in a flow sequence.

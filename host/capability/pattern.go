@@ -7,6 +7,9 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 )
 
+// Match tells whether a pattern, in which * stands for any text, none included, means the name.
+func Match(pattern, name string) bool { return match(pattern, name, false) }
+
 // match tells whether a pattern, in which * stands for any text, means the name.
 // fold makes no difference between cases of ASCII letters in the name; the pattern
 // is in lower case then.

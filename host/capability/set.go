@@ -103,11 +103,7 @@ func (c Capability) value(names []string) string {
 	case slices.Contains(names, All) && (table[c].form != fields || len(names) == 1):
 		text = "all"
 	default:
-		quoted := make([]string, len(names))
-		for i, name := range names {
-			quoted[i] = quote(name)
-		}
-		text = "[" + strings.Join(quoted, ", ") + "]"
+		text = listOf(names)
 	}
 	if half := table[c].half; half != "" {
 		return half + ": " + text

@@ -80,13 +80,13 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return nil, abi.StatusBadArgument
 	}
 	switch {
-	case t == abi.BufferTypeHTTPRequestBody && (f.showsBody(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)):
+	case t == abi.BufferTypeHTTPRequestBody && (f.shows(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)):
 		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeHTTPResponseBody && (f.showsBody(1, plugin.ResponseBody) || f.showsBehind(1, plugin.ResponseTrailers)):
+	case t == abi.BufferTypeHTTPResponseBody && (f.shows(1, plugin.ResponseBody) || f.showsBehind(1, plugin.ResponseTrailers)):
 		return &f.bodies[1].buffer, abi.StatusOK
-	case t == abi.BufferTypeDownstreamData && f.showsBody(0, plugin.DownstreamData):
+	case t == abi.BufferTypeDownstreamData && f.shows(0, plugin.DownstreamData):
 		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeUpstreamData && f.showsBody(1, plugin.UpstreamData):
+	case t == abi.BufferTypeUpstreamData && f.shows(1, plugin.UpstreamData):
 		return &f.bodies[1].buffer, abi.StatusOK
 	case write:
 		return nil, abi.StatusBadArgument
@@ -97,20 +97,20 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 // withResponse are the stages in which there is a response.
 const withResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.ResponseTrailers | plugin.Connection | plugin.DataStages | plugin.Log
 
-// showsBody tells whether the body of a direction can be read and changed: in
-// its stage, and while the filter holds it.
-func (f *filterStream) showsBody(way int, stage plugin.Stages) bool {
+// shows tells whether what a stage is about, of a direction, can be read and changed: in
+// that stage, and while the filter holds it.
+func (f *filterStream) shows(way int, stage plugin.Stages) bool {
 	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
 }
 
 // showsTrailers tells whether the trailers of a direction can be read, which is from
-// their stage on, or changed: in it, and while the filter holds them. Before its stage
+// their stage on, or changed. Before its stage
 // the filters nearer to where they come from may not be done with them.
 func (f *filterStream) showsTrailers(way int, stage plugin.Stages, write bool) bool {
 	if !write {
 		return f.trailed[way]
 	}
-	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
+	return f.shows(way, stage)
 }
 
 // BufferLimit implements hostcall.Context.

@@ -300,7 +300,7 @@ const (
 // ofRecord is the value of a property of the record that the filter is called
 // with, or holds.
 func (f *filterStream) ofRecord(path string) ([]byte, abi.Status) {
-	if f.record == noRecord || !f.showsBody(1, plugin.ResponseBody) {
+	if f.record == noRecord || !f.shows(1, plugin.ResponseBody) {
 		return nil, abi.StatusNotFound
 	}
 	if path == recordProperty {

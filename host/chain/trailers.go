@@ -142,5 +142,5 @@ func (s *Stream) settleTrailers(d *direction, f *filterStream) bool {
 // showsBehind tells whether the filter sees the body that it holds, in the stage of
 // the trailers behind it.
 func (f *filterStream) showsBehind(way int, stage plugin.Stages) bool {
-	return f.behind[way] && (f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage)
+	return f.behind[way] && f.shows(way, stage)
 }

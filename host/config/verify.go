@@ -44,14 +44,7 @@ func (l *loader) verifySection() {
 	l.object(v, "verify", fields{
 		"required": func(v *value) { l.verify.required = l.boolean(v, "verify.required") },
 		"keys": func(v *value) {
-			l.words(v, "verify.keys", func(v *value, text string) {
-				k, err := trust.ParseKey(text)
-				if err != nil {
-					l.failf(v, "verify.keys: %s", err)
-					return
-				}
-				l.verify.keys = append(l.verify.keys, k)
-			})
+			l.trustedKeys(v, func(_ string, k trust.Key) { l.verify.keys = append(l.verify.keys, k) })
 		},
 		"versions": func(v *value) {
 			if v.kind != kindMap {
@@ -76,19 +69,24 @@ func (l *loader) verifySection() {
 func (l *loader) tenantVerify(v *value, t *Tenant) {
 	l.object(v, "verify", fields{
 		"keys": func(v *value) {
-			l.words(v, "verify.keys", func(v *value, text string) {
-				k, err := trust.ParseKey(text)
-				if err != nil {
-					l.failf(v, "verify.keys: %s", err)
-					return
-				}
-				t.Keys, t.keys = append(t.Keys, text), append(t.keys, k)
-			})
+			l.trustedKeys(v, func(text string, k trust.Key) { t.Keys, t.keys = append(t.Keys, text), append(t.keys, k) })
 		},
 	})
 	if v.kind == kindMap && v.get("keys") == nil {
 		l.fail(v.pos, "verify has no keys", "write the public keys that may sign the tenant's filters, or remove verify: then those at the top of the configuration count")
 	}
+}
+
+// trustedKeys reads a list of public keys.
+func (l *loader) trustedKeys(v *value, add func(text string, k trust.Key)) {
+	l.words(v, "verify.keys", func(v *value, text string) {
+		k, err := trust.ParseKey(text)
+		if err != nil {
+			l.failf(v, "verify.keys: %s", err)
+			return
+		}
+		add(text, k)
+	})
 }
 
 // originKeys are the keys of a filter about its module's origin.

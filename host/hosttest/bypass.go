@@ -86,21 +86,26 @@ func (o BypassOutcome) String() string {
 // BypassCases reads the whole corpus.
 func BypassCases(t testing.TB) []BypassCase {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(testdata(t), "bypass", "*.txt"))
+	return corpus(t, "bypass", parseBypass)
+}
+
+// corpus reads the files of a directory in testdata, a case each, named as its file is.
+func corpus[C any](t testing.TB, dir string, parse func(name, text string) (C, error)) []C {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(testdata(t), dir, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata/bypass: %v", err)
+		t.Fatalf("no files in testdata/%s: %v", dir, err)
 	}
-	cases := make([]BypassCase, 0, len(files))
+	cases := make([]C, 0, len(files))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := parseBypass(string(text))
+		c, err := parse(strings.TrimSuffix(filepath.Base(file), ".txt"), string(text))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		c.Name = strings.TrimSuffix(filepath.Base(file), ".txt")
 		cases = append(cases, c)
 	}
 	return cases
@@ -122,7 +127,8 @@ func testdata(t testing.TB) string {
 	return ""
 }
 
-func parseBypass(text string) (c BypassCase, err error) {
+func parseBypass(name, text string) (c BypassCase, err error) {
+	c.Name = name
 	preamble, rest, ok := strings.Cut(text, "\n=== ")
 	if !ok {
 		return c, fmt.Errorf("no section")

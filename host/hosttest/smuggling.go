@@ -2,8 +2,6 @@ package hosttest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,27 +32,11 @@ type SmuggledRequest struct {
 // SmugglingCases reads the whole corpus.
 func SmugglingCases(t testing.TB) []SmugglingCase {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(testdata(t), "smuggling", "*.txt"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata/smuggling: %v", err)
-	}
-	cases := make([]SmugglingCase, 0, len(files))
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := parseSmuggling(string(text))
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		c.Name = strings.TrimSuffix(filepath.Base(file), ".txt")
-		cases = append(cases, c)
-	}
-	return cases
+	return corpus(t, "smuggling", parseSmuggling)
 }
 
-func parseSmuggling(text string) (c SmugglingCase, err error) {
+func parseSmuggling(name, text string) (c SmugglingCase, err error) {
+	c.Name = name
 	preamble, rest, _ := strings.Cut(text, "\n=== raw\n")
 	raw, rest, _ := strings.Cut(rest, "\n=== answers\n")
 	answers, engine, found := strings.Cut(rest, "\n=== engine\n")

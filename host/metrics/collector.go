@@ -129,31 +129,24 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descStreams, float64(s.Streams))
 	gauge(descNumber, float64(s.Generation))
 	gauge(descRetiring, float64(s.Retiring))
+	owned := func(series ofFilter, value float64, tenant, name string) {
+		d, labels := series.of(tenant, name)
+		gauge(d, value, labels...)
+	}
 	for _, f := range s.Filters {
-		d, labels := descInstances.of(f.Tenant, f.Name)
-		gauge(d, float64(f.Instances), labels...)
 		quarantined := 0.0
 		if f.Quarantined {
 			quarantined = 1
 		}
-		d, labels = descFilterMemory.of(f.Tenant, f.Name)
-		gauge(d, float64(f.Memory), labels...)
-		d, labels = descQuarantined.of(f.Tenant, f.Name)
-		gauge(d, quarantined, labels...)
+		owned(descInstances, float64(f.Instances), f.Tenant, f.Name)
+		owned(descFilterMemory, float64(f.Memory), f.Tenant, f.Name)
+		owned(descQuarantined, quarantined, f.Tenant, f.Name)
 	}
 	for _, space := range s.Spaces {
-		for _, of := range []struct {
-			series ofFilter
-			value  float64
-		}{
-			{descKeys, float64(space.Keys)},
-			{descDataBytes, float64(space.Bytes)},
-			{descItems, float64(space.Items)},
-			{descItemBytes, float64(space.Queued)},
-		} {
-			d, labels := of.series.of(space.Tenant, space.VMID)
-			gauge(d, of.value, labels...)
-		}
+		owned(descKeys, float64(space.Keys), space.Tenant, space.VMID)
+		owned(descDataBytes, float64(space.Bytes), space.Tenant, space.VMID)
+		owned(descItems, float64(space.Items), space.Tenant, space.VMID)
+		owned(descItemBytes, float64(space.Queued), space.Tenant, space.VMID)
 		d, labels := descStoreFails.of(space.Tenant, space.VMID)
 		count(d, space.Refused, labels...)
 	}

@@ -30,17 +30,7 @@ func (h *fuelHistogram) observe(units int64) {
 }
 
 func (h *fuelHistogram) addTo(total *cumulative) {
-	if total.buckets == nil {
-		total.buckets = make(map[float64]uint64, len(fuelBounds))
-	}
-	var below uint64
-	for i := range h.buckets {
-		below += h.buckets[i].Load()
-		if i < len(fuelBounds) {
-			total.buckets[fuelBounds[i]] += below
-		}
-	}
-	total.count += below
+	total.add(h.buckets[:], fuelBounds[:])
 	total.sum += float64(h.sum.Load()) / 1e9
 }
 

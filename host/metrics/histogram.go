@@ -43,19 +43,24 @@ type cumulative struct {
 	buckets map[float64]uint64
 }
 
-// addTo adds what was counted; total's buckets are made where there are none.
-func (h *timeHistogram) addTo(total *cumulative) {
-	if total.buckets == nil {
-		total.buckets = make(map[float64]uint64, timeBuckets)
+// add adds what was counted below each bound; the last bucket is for all that is above them.
+func (c *cumulative) add(counted []atomic.Uint64, bounds []float64) {
+	if c.buckets == nil {
+		c.buckets = make(map[float64]uint64, len(bounds))
 	}
 	var below uint64
-	for i := range h.buckets {
-		below += h.buckets[i].Load()
-		if i < timeBuckets {
-			total.buckets[timeBounds[i]] += below
+	for i := range counted {
+		below += counted[i].Load()
+		if i < len(bounds) {
+			c.buckets[bounds[i]] += below
 		}
 	}
-	total.count += below
+	c.count += below
+}
+
+// addTo adds what was counted.
+func (h *timeHistogram) addTo(total *cumulative) {
+	total.add(h.buckets[:], timeBounds[:])
 	total.sum += time.Duration(h.sum.Load()).Seconds()
 }
 

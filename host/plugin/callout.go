@@ -82,8 +82,6 @@ func (c *callouts) HTTPCall(upstream []byte, h hostcall.HTTPCall) (uint32, abi.S
 	return call.id, abi.StatusOK
 }
 
-const tooManyCalls = "the filter has too many calls under way at a time; further ones are refused"
-
 // begin gives a call its id and its place among those under way.
 // INTERNAL_FAILURE: there are too many.
 func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
@@ -94,18 +92,12 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	case i.lost.Load(), owner != nil && owner.usage.over(p.streamBudget):
 		return nil, abi.StatusInternalFailure
 	case owner != nil && owner.calls >= p.options.StreamCallouts:
-		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.stream_callouts"), slog.Int("value", p.options.StreamCallouts))
-		p.metrics.Refused(metrics.Callouts)
-		return nil, abi.StatusInternalFailure
+		return nil, p.refuseCall("limits.stream_callouts", int64(p.options.StreamCallouts))
 	case int(p.calls.Load()) >= p.options.Callouts:
-		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "limits.callouts"), slog.Int("value", p.options.Callouts))
-		p.metrics.Refused(metrics.Callouts)
-		return nil, abi.StatusInternalFailure
+		return nil, p.refuseCall("limits.callouts", int64(p.options.Callouts))
 	}
 	if !p.takeCall() {
-		p.metrics.Refused(metrics.Callouts)
-		p.tooManyCalls.warn(p.log, tooManyCalls, slog.String("limit", "tenant_limits.callouts"), slog.Int64("value", p.options.Tenant.calls.limit))
-		return nil, abi.StatusInternalFailure
+		return nil, p.refuseCall("tenant_limits.callouts", p.options.Tenant.calls.limit)
 	}
 	if c.pending == nil {
 		c.pending = make(map[uint32]*pendingCall)
@@ -122,6 +114,14 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	call.counted.Store(true)
 	c.pending[call.id] = call
 	return call, abi.StatusOK
+}
+
+// refuseCall notes that a call was refused for the limit on those that are under way.
+func (p *Plugin) refuseCall(limit string, value int64) abi.Status {
+	p.metrics.Refused(metrics.Callouts)
+	p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused",
+		slog.String("limit", limit), slog.Int64("value", value))
+	return abi.StatusInternalFailure
 }
 
 // owner is the stream on whose behalf the guest acts. Nil: the root, and also a

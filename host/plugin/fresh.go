@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -108,7 +109,9 @@ func (f *freshSupply) restore(i *Instance) bool {
 
 // acquire returns an instance that no stream has seen, locked.
 func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
-	if err := f.slot(ctx); err != nil {
+	if err := takeSlot(ctx, f.slots, acquireWait); errors.Is(err, errNoSlot) {
+		return nil, ErrTooManyInstances
+	} else if err != nil {
 		return nil, err
 	}
 	instance, err := f.take()
@@ -138,25 +141,6 @@ func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
 	}
 	instance.armTick()
 	return instance, nil
-}
-
-// slot waits for a place among the instances that may live.
-func (f *freshSupply) slot(ctx context.Context) error {
-	select {
-	case f.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	timer := time.NewTimer(acquireWait)
-	defer timer.Stop()
-	select {
-	case f.slots <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return ErrTooManyInstances
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // take returns an instance that was started in advance, or starts one.

@@ -25,21 +25,11 @@ func (p *Plugin) BeginQuestion(ctx context.Context) error {
 	if t == nil || t.questions == nil {
 		return nil
 	}
-	select {
-	case t.questions <- struct{}{}:
+	switch err := takeSlot(ctx, t.questions, questionWait); {
+	case err == nil:
 		return nil
-	default:
-	}
-	wait := time.NewTimer(questionWait)
-	defer wait.Stop()
-	select {
-	case t.questions <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return context.Cause(ctx) // nobody wants to know any more
-		}
-	case <-wait.C:
+	case !errors.Is(err, errNoSlot) && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return err // nobody wants to know any more
 	}
 	p.metrics.Refused(metrics.Resolves)
 	limit := cap(t.questions)

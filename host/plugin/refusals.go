@@ -39,19 +39,18 @@ type Refusal struct {
 func (r *refusals) note(p *Plugin, c capability.Capability, name string) {
 	p.metrics.NotGranted(c)
 	first := r.counts[c].Add(1) == 1
+	name = name[:min(len(name), maxRefusedName)]
 	if name != "" && !r.full[c].Load() {
-		r.keep(c, name[:min(len(name), maxRefusedName)])
+		r.keep(c, name)
 	}
 	if !first {
 		return
 	}
+	attrs := []any{slog.String("capability", c.String())}
 	var names []string
 	if name != "" {
-		names = []string{name[:min(len(name), maxRefusedName)]}
-	}
-	attrs := []any{slog.String("capability", c.String())}
-	if name != "" {
-		attrs = append(attrs, slog.String("name", names[0]))
+		names = []string{name}
+		attrs = append(attrs, slog.String("name", name))
 	}
 	p.log.Warn("the filter is refused what it is not granted; it is counted from now on, and not logged again",
 		append(attrs, slog.String("to_grant", "capabilities: {"+c.Line(names...)+"}"))...)

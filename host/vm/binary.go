@@ -115,32 +115,35 @@ func (o *outline) readImports(r *reader) {
 	for n := r.u32(); n > 0 && r.err == nil; n-- {
 		module, name := string(r.name()), string(r.name())
 		kind := r.byte()
-		what := ""
-		switch kind {
-		case kindFunction:
-			r.u32()
+		r.importType(kind)
+		if kind == kindFunction {
 			o.imports++
 			continue
-		case kindTable:
-			what = "a table"
-			r.byte()
-			r.limits()
-		case kindMemory:
-			what = "a memory"
-			r.limits()
-		case kindGlobal:
-			what = "a global"
-			r.byte()
-			r.byte()
-		case kindTag:
-			what = "a tag"
-			r.byte()
-			r.u32()
-		default:
-			r.fail("unknown kind of import")
 		}
-		o.missing = append(o.missing, &MissingImportError{Module: module, Name: name, Signature: what})
+		o.missing = append(o.missing, &MissingImportError{Module: module, Name: name, Signature: "a " + kindName(kind)})
 	}
+}
+
+// importType reads the type of an import, of a function its number.
+func (r *reader) importType(kind byte) (function uint32) {
+	switch kind {
+	case kindFunction:
+		return r.u32()
+	case kindTable:
+		r.byte()
+		r.limits()
+	case kindMemory:
+		r.limits()
+	case kindGlobal:
+		r.byte()
+		r.byte()
+	case kindTag:
+		r.byte()
+		r.u32()
+	default:
+		r.fail("unknown kind of import")
+	}
+	return 0
 }
 
 func (o *outline) readMemories(r *reader) {

@@ -1,11 +1,6 @@
 package vm
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/tetratelabs/wazero/api"
-)
+import "fmt"
 
 // A Description is what a module says of itself, read without compiling it: also
 // of one that would be refused. Names are a stranger's, and may hold any bytes.
@@ -140,23 +135,10 @@ func (d *describer) readImports(r *reader) {
 		e := Entry{Module: string(r.name()), Name: string(r.name())}
 		kind := r.byte()
 		e.Kind = kindName(kind)
-		switch kind {
-		case kindFunction:
+		typeOf := r.importType(kind)
+		if kind == kindFunction {
 			d.importsOf = append(d.importsOf, len(d.Imports))
-			d.typeOf = append(d.typeOf, r.u32())
-		case kindTable:
-			r.byte()
-			r.limits()
-		case kindMemory:
-			r.limits()
-		case kindGlobal:
-			r.byte()
-			r.byte()
-		case kindTag:
-			r.byte()
-			r.u32()
-		default:
-			r.fail("unknown kind of import")
+			d.typeOf = append(d.typeOf, typeOf)
 		}
 		d.Imports = append(d.Imports, e)
 	}
@@ -173,26 +155,8 @@ func (d *describer) readTypes(r *reader) {
 		}
 		params := r.bytes(r.u32())
 		results := r.bytes(r.u32())
-		d.types = append(d.types, typeName(params, results))
+		d.types = append(d.types, signature(params, results))
 	}
-}
-
-// typeName writes a function's type.
-func typeName(params, results []byte) string {
-	names := func(types []byte) string {
-		words := make([]string, len(types))
-		for i, t := range types {
-			words[i] = api.ValueTypeName(t)
-		}
-		return strings.Join(words, ", ")
-	}
-	switch len(results) {
-	case 0:
-		return "(" + names(params) + ")"
-	case 1:
-		return "(" + names(params) + ") -> " + names(results)
-	}
-	return "(" + names(params) + ") -> (" + names(results) + ")"
 }
 
 // nameTypes gives the functions their types, once all sections are read.
