@@ -54,3 +54,39 @@ func TestADebtOfMoreThanASecondTurnsAway(t *testing.T) {
 		}
 	})
 }
+
+// A stream of its own instance leaves the host with 32 MiB to put back: that is paid for
+// like what the filter computes, though no callback runs then.
+func TestPuttingAnInstanceBackIsPaidFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, "large-memory", plugin.Options{Instances: 1, Isolation: plugin.PerStream, Allowance: plugin.NewAllowance(20 * time.Millisecond)})
+		begin := time.Now()
+		const streams = 50 // of 4 milliseconds each
+		for n := range streams {
+			if err := serve(t, p); err != nil {
+				t.Fatalf("stream %d: %v", n, err)
+			}
+		}
+		if waited := time.Since(begin); waited < 8*time.Second || waited > 12*time.Second {
+			t.Errorf("%d streams waited %v, want about nine seconds", streams, waited)
+		}
+	})
+}
+
+// So is an instance that takes the place of one that crashed; and nobody starts one while
+// there is nothing to pay it with.
+func TestReplacingAnInstanceIsPaidFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, "trap-on-header", plugin.Options{Instances: 1, Isolation: plugin.PerStream, Allowance: plugin.NewAllowance(time.Millisecond)})
+		begin := time.Now()
+		for n := range 200 {
+			if err := serve(t, p, abi.Pair{Key: "x-trap", Value: "1"}); err == nil || errors.Is(err, plugin.ErrAllowance) {
+				t.Fatalf("stream %d: %v", n, err)
+			}
+			time.Sleep(time.Millisecond) // another is started
+		}
+		if waited := time.Since(begin) - 200*time.Millisecond; waited < time.Second {
+			t.Errorf("200 crashes waited %v, want some seconds", waited)
+		}
+	})
+}

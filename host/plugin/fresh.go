@@ -97,6 +97,7 @@ func (f *freshSupply) restore(i *Instance) bool {
 	if o == nil || i.lost.Load() || len(i.contexts) > 0 || !i.vm.Reset(o.guest) {
 		return false
 	}
+	i.plugin.spend(o.guest.Units())
 	i.tick.rest(o.period)
 	i.root.values = maps.Clone(o.values)
 	i.callouts.lastID = o.lastCall
@@ -209,7 +210,7 @@ func (f *freshSupply) refill() {
 	defer f.plugin.wait.Done()
 	failures := 0
 	for {
-		for len(f.warm) < f.ready && f.plugin.ctx.Err() == nil {
+		for len(f.warm) < f.ready && f.plugin.waitAllowed() {
 			err := f.plugin.protect(func() error {
 				instance, err := f.plugin.startInstance(freshShard)
 				if err != nil {

@@ -162,6 +162,9 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 			case <-time.After(delay):
 			}
 		}
+		if !p.waitAllowed() {
+			return
+		}
 		err := p.protect(func() error {
 			instance, err := p.startInstance(shard)
 			if err != nil {

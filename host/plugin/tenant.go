@@ -111,6 +111,22 @@ func (p *Plugin) waitTurn() error {
 	return nil
 }
 
+// waitAllowed returns when the filter may compute, however long that takes: for instances
+// that nobody waits for yet. False means that the plugin is closed.
+func (p *Plugin) waitAllowed() bool {
+	for p.ctx.Err() == nil {
+		empty, need := p.exhausted()
+		if !empty {
+			return true
+		}
+		select {
+		case <-time.After(max(need, time.Millisecond)):
+		case <-p.ctx.Done():
+		}
+	}
+	return false
+}
+
 // A LimitError says that a filter, or the tenant whose it is, has come to a limit.
 // The filter is named by whoever shows it.
 type LimitError struct {

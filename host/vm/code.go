@@ -43,6 +43,7 @@ type code struct {
 	pauses     bool
 	memoryMost uint64
 	memory     uint64 // bytes that an instance has at its start
+	makeUnits  int64  // what making an instance costs
 }
 
 // export is the shape of an exported function: it takes so many i32 and gives
@@ -113,6 +114,7 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	}
 	c.state, c.stateful = metered.State, !metered.StateInMemory
 	c.memory = outline.pages * pageSize
+	c.makeUnits = makeUnits(metered.Instance, c.memory)
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory
 	}

@@ -70,7 +70,8 @@ func (i *Instance) Used() int64 {
 	return i.budget - i.left()
 }
 
-// StartUsed is how much fuel Start has used, in all functions that it called.
+// StartUsed is how much fuel making the instance has cost, and Start has used in all
+// functions that it called.
 func (i *Instance) StartUsed() int64 { return i.started }
 
 // sleep is what a guest's wait is made of. Time that is slept is paid like time

@@ -35,7 +35,7 @@ type Instance struct {
 	party   string
 	budget  int64 // what the last call was given
 
-	started  int64 // what Start has used
+	started  int64 // what making it has cost, and Start has used
 	depth    int   // of calls, since host calls call the guest's allocator
 	trap     *TrapError
 	closed   bool
@@ -81,6 +81,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		context: options.Context,
 		funcs:   make(map[string]*Func),
 		party:   options.Party,
+		started: m.code.makeUnits,
 	}
 	if i.context == nil {
 		i.context = context.Background()
@@ -103,7 +104,11 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		m.code.release()
 		return nil, fmt.Errorf("instantiate %s: %w", m.name, err)
 	}
-	module, err := e.runtime.InstantiateModule(experimental.WithMemoryAllocator(m.code.context, memory), m.code.compiled, config)
+	var module api.Module
+	var err error
+	e.toil(i.party, m.code.makeUnits, func(func(int)) {
+		module, err = e.runtime.InstantiateModule(experimental.WithMemoryAllocator(m.code.context, memory), m.code.compiled, config)
+	})
 	if err != nil {
 		memory.Free()
 		m.code.release()

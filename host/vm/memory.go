@@ -137,12 +137,8 @@ func (m *memory) Reallocate(length uint64) []byte {
 	}
 	// A guest that grows page by page is not to have it all copied each time. What has
 	// to be, is copied in pieces: in the middle of a copy nothing can be stopped.
-	const piece = 256 << 10
 	next := make([]byte, length, min(max(length, 2*uint64(cap(m.content))), m.limit))
-	for rest, to := m.content, next; len(rest) > 0; {
-		n := copy(to[:min(piece, len(to))], rest)
-		rest, to = rest[n:], to[n:]
-	}
+	copyPieces(next, m.content, nil)
 	m.content = next
 	return m.content
 }

@@ -14,6 +14,13 @@ type Snapshot struct {
 // Size is how many bytes the snapshot keeps.
 func (s *Snapshot) Size() int { return len(s.memory) }
 
+// Units is the fuel that putting the snapshot back costs. It is not the instance's to
+// pay, whose call is over: whoever puts it back charges it to whom it is for.
+func (s *Snapshot) Units() int64 { return resetUnits + unitsOf(uint64(s.size)) }
+
+// resetUnits is what putting a snapshot back costs beside its memory.
+const resetUnits = 500
+
 // Snapshot takes the instance's state. It is nil where that is more than memory
 // and numbers, as for the few modules that change their tables while they run,
 // and for an instance that is poisoned or closed.
@@ -29,7 +36,8 @@ func (i *Instance) Snapshot() *Snapshot {
 		for used > 0 && content[used-1] == 0 {
 			used--
 		}
-		s.memory = append([]byte(nil), content[:used]...)
+		s.memory = make([]byte, used)
+		copyPieces(s.memory, content, nil)
 	}
 	i.findState()
 	for _, global := range i.state {
@@ -41,7 +49,8 @@ func (i *Instance) Snapshot() *Snapshot {
 // Reset puts the instance into the state of a snapshot: nothing of what it did
 // since is left in it. False means that it cannot be, and is as it was: its memory
 // has grown, which it cannot be taken back, or it is poisoned or closed, or the
-// snapshot is one of another module.
+// snapshot is one of another module. A large memory is put back in turns with others that
+// compute at length, so that it may take a while: see InstanceOptions.Party.
 func (i *Instance) Reset(s *Snapshot) bool {
 	if s == nil || s.code != i.code || i.closed || i.poisoned.Load() || i.depth > 0 {
 		return false
@@ -54,7 +63,10 @@ func (i *Instance) Reset(s *Snapshot) bool {
 		if !ok {
 			return false
 		}
-		clear(content[copy(content, s.memory):])
+		i.code.engine.toil(i.party, s.Units(), func(next func(int)) {
+			copyPieces(content, s.memory, next)
+			clearPieces(content[len(s.memory):], next)
+		})
 	}
 	i.findState()
 	for n, global := range i.state {

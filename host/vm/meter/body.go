@@ -393,6 +393,10 @@ func (b *body) misc(at int) int64 {
 		b.grow(int(miscEffects[op]))
 	}
 	switch op {
+	case miscMemoryInit, miscDataDrop:
+		b.namesData = true
+	}
+	switch op {
 	case miscDataDrop, miscElemDrop, miscTableInit, miscTableCopy, miscTableFill, miscTableGrow:
 		b.elusive = true
 	}
@@ -414,6 +418,7 @@ func (b *body) misc(at int) int64 {
 		r.u32()
 		b.bulk(at, elementShift)
 	case miscTableGrow:
+		b.grows = true
 		r.u32()
 		b.bulk(at, elementShift)
 		return costGrow

@@ -106,6 +106,8 @@ type Result struct {
 	// Paying is the number of functions that pay for stack: those that can come
 	// back to themselves.
 	Paying int
+	// Instance is what the host makes for each instance beside its memory.
+	Instance Instance
 	// State are the names by which the module's own mutable globals are exported:
 	// with the memory, they are all that an instance's state consists of. It is
 	// nil where that is not so, see StateInMemory.
@@ -114,6 +116,18 @@ type Result struct {
 	// globals of State: the module never changes a table or drops a segment, and
 	// its mutable globals are numbers, and not many.
 	StateInMemory bool
+}
+
+// Instance counts what an instance consists of beside its memory.
+type Instance struct {
+	Imports, Globals uint32
+	// Segments are those of data and of elements, References the elements in all of the
+	// latter.
+	Segments, References uint32
+	// Slots are the elements that its tables may come to have.
+	Slots uint32
+	// Data is how many bytes of segments are copied into its memory at its start.
+	Data uint64
 }
 
 // maxState is how many mutable globals a module may have whose instances can be

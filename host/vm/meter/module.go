@@ -60,7 +60,12 @@ type module struct {
 	declared  map[uint32]bool
 	referred  map[uint32]uint32
 	constants []uint32 // the functions that are referred to, in the order of their globals
-	bodies    []span   // of functions
+	counts    Instance
+	large     []largeData // segments of data that are to be divided
+	namesData bool        // code names segments of data
+	ownMemory bool
+	grows     bool   // code grows tables
+	bodies    []span // of functions
 	// mostNamed is the last function that is named outside of functions, and where.
 	mostNamed uint32
 	namedAt   int
@@ -248,6 +253,9 @@ func (m *module) readSection(s *section) {
 		for n := r.within("tables", m.options.Tables, 0); n > 0 && r.err == nil; n-- {
 			m.readTable(true)
 		}
+	case sectionMemory:
+		m.ownMemory = r.u32() > 0
+		r.pos = r.end
 	case sectionGlobal:
 		n := r.within("globals", m.options.Globals, m.globals)
 		for ; n > 0 && r.err == nil; n-- {
@@ -266,13 +274,17 @@ func (m *module) readSection(s *section) {
 		at := r.pos
 		m.named(at, r.u32())
 	case sectionElement:
-		for n := r.within("element segments", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+		n := r.within("element segments", m.options.Entries, 0)
+		m.counts.Segments += n
+		for ; n > 0 && r.err == nil; n-- {
 			m.readElements()
 		}
 	case sectionCode:
 		m.readBodies()
 	case sectionData:
-		for n := r.within("data segments", m.options.Entries, 0); n > 0 && r.err == nil; n-- {
+		n := r.within("data segments", m.options.Entries, 0)
+		m.counts.Segments += n
+		for ; n > 0 && r.err == nil; n-- {
 			m.readData()
 		}
 	default:
@@ -475,22 +487,6 @@ func (m *module) readElements() {
 			m.address()
 		}
 	}
-}
-
-func (m *module) readData() {
-	r := &m.reader
-	at := r.pos
-	switch kind := r.u32(); kind {
-	case 0:
-		m.constant()
-	case 1:
-	case 2:
-		r.u32()
-		m.constant()
-	default:
-		r.fail(at, "unknown kind of data segment %d", kind)
-	}
-	r.take(r.u32())
 }
 
 func (m *module) readBodies() {

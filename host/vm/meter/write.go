@@ -12,6 +12,7 @@ func (m *module) write() {
 		return
 	}
 	w := m.newWriter()
+	m.divideData()
 	if m.err != nil {
 		return
 	}
@@ -64,6 +65,12 @@ func (m *module) write() {
 			section(s.id, content)
 		case sectionMemory:
 			out = append(out, m.appendMemory(s)...)
+		case sectionDataCount, sectionData:
+			if len(m.large) == 0 {
+				out = append(out, m.code[s.begin:s.end]...)
+				continue
+			}
+			section(s.id, m.appendData(nil, s))
 		case sectionTable:
 			section(s.id, m.appendTables(nil, s))
 		case sectionCode:
@@ -78,12 +85,30 @@ func (m *module) write() {
 	}
 	before(len(order))
 	m.result.Code = out
+	m.result.Instance = m.counted()
 	if !m.elusive && len(m.mutable) <= maxState {
 		m.result.StateInMemory = true
 		for i := range m.mutable {
 			m.result.State = append(m.result.State, stateName(i))
 		}
 	}
+}
+
+// counted is what an instance of the module that was written consists of.
+func (m *module) counted() Instance {
+	counts := m.counts
+	const added = 2 // fuel and stack
+	counts.Imports = uint32(len(m.imported))
+	counts.Globals = m.globals + added + uint32(len(m.constants))
+	counts.References = m.elements
+	for _, t := range m.tables {
+		if m.grows {
+			counts.Slots += t.most
+		} else {
+			counts.Slots += t.least
+		}
+	}
+	return counts
 }
 
 // stateName is what the module's ith mutable global is exported as.

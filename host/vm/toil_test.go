@@ -1,0 +1,115 @@
+package vm_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/host/vm"
+)
+
+// In the middle of a copy nothing can be stopped, and a collection has to wait for it.
+func TestLargeMemoriesAreCopiedInPieces(t *testing.T) {
+	const most = 256 << 10
+	from := make([]byte, 3*most+1234)
+	for n := range from {
+		from[n] = byte(n * 31)
+	}
+	to := bytes.Repeat([]byte{0xff}, len(from)+100)
+	var pieces []int
+	note := func(n int) { pieces = append(pieces, n) }
+	vm.CopyPieces(to, from, note)
+	if !bytes.Equal(to[:len(from)], from) || to[len(from)] != 0xff {
+		t.Error("what was copied is not what was to be copied")
+	}
+	vm.ClearPieces(to[:2*most+1], note)
+	if len(bytes.Trim(to[:2*most+1], "\x00")) > 0 || to[2*most+1] != from[2*most+1] {
+		t.Error("what was cleared is not what was to be cleared")
+	}
+	sum := 0
+	for _, n := range pieces {
+		if n > most {
+			t.Errorf("a piece of %d bytes", n)
+		}
+		sum += n
+	}
+	if want := len(from) + 2*most + 1; sum != want || len(pieces) != 4+3 {
+		t.Errorf("%d bytes in %d pieces, want %d in 7", sum, len(pieces), want)
+	}
+}
+
+// To make an instance with much memory, and to put it back, is work like a guest's own:
+// it waits for its turn where others compute at length.
+func TestLargeInstancesAreMadeAndPutBackInTurns(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	module := compile(t, engine, "large-memory")
+	all, _ := engine.Lanes()
+	turns := func(what string, work func()) {
+		for range all {
+			engine.EnterLane("others")
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			work()
+		}()
+		waitFor(t, what, func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
+		for range all {
+			engine.LeaveLane()
+		}
+		<-done
+		if free, waiting := engine.Lanes(); free != all || waiting != 0 {
+			t.Errorf("%s: %d lanes are free and %d calls wait, want %d and 0", what, free, waiting, all)
+		}
+	}
+	var i *vm.Instance
+	turns("instance in the making", func() {
+		var err error
+		if i, err = module.Instantiate(vm.InstanceOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if i == nil {
+		return
+	}
+	defer i.Close()
+	const size = 32 << 20
+	if got := i.StartUsed(); got < size/8 || got > size {
+		t.Errorf("making it cost %d units for %d bytes", got, size)
+	}
+	snapshot := i.Snapshot()
+	if got := snapshot.Units(); got < size/8 || got > size {
+		t.Errorf("putting it back costs %d units for %d bytes", got, size)
+	}
+	for range 3 {
+		call(t, i, "proxy_on_request_headers", 2, 0, 1) // traps where it finds what it left
+		turns("instance that is put back", func() {
+			if !i.Reset(snapshot) {
+				t.Error("it was not put back")
+			}
+		})
+	}
+}
+
+// Most guests are small, and nobody waits for them.
+func TestSmallInstancesWaitForNobody(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	all, _ := engine.Lanes()
+	for range all {
+		engine.EnterLane("others")
+	}
+	i, err := compile(t, engine, "grower").Instantiate(vm.InstanceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	snapshot := i.Snapshot()
+	if !i.Reset(snapshot) {
+		t.Error("it was not put back")
+	}
+	if got := snapshot.Units() + i.StartUsed(); got > 100_000 {
+		t.Errorf("%d units for an instance with one page", got)
+	}
+	for range all {
+		engine.LeaveLane()
+	}
+}
