@@ -80,7 +80,7 @@ func usesBuildKit(query string) bool {
 // exposeSession takes those methods out of a session's head that the engine
 // must not be told of.
 func (x *exchange) exposeSession(fields []abi.Pair) []abi.Pair {
-	grants := &x.gen.buildkit.Grants
+	grants := &x.gen.buildkit().Grants
 	kept := fields[:0]
 	for _, f := range fields {
 		if !abi.EqualFold(f.Key, "x-docker-expose-session-grpc-method") || grants.Exposes(f.Value) {
@@ -144,7 +144,7 @@ func (x *exchange) mediate() {
 func (g *Gateway) acquireBuildKit() (*buildkit.Policy, func()) {
 	current := g.acquire()
 	g.streams.Add(1)
-	return current.buildkit, func() {
+	return current.buildkit(), func() {
 		g.streams.Add(-1)
 		current.leave()
 	}

@@ -130,7 +130,7 @@ func (x *exchange) relayUpPiece() (done bool, err error) {
 		return false, err
 	}
 	// No filter is given more than a body may have.
-	for limit := x.gen.chain.BodyLimit; err == nil && len(piece) > limit; piece = piece[limit:] {
+	for limit := x.gen.chain().BodyLimit; err == nil && len(piece) > limit; piece = piece[limit:] {
 		err = x.stream.DownstreamData(piece[:limit], false)
 	}
 	if err == nil {

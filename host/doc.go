@@ -40,6 +40,8 @@
 //     nobody's where none are configured.
 //   - capability: one thing that a filter may do; see package capability. grant: that a
 //     filter may. ceiling: the most that a tenant's filters may be granted.
+//   - quarantine: a filter in it is not asked, and its failure policy decides: it crashed
+//     too often, or is a tenant's and could not be started.
 //   - generation: one complete, immutable configuration with its compiled
 //     modules and running instances. A reload makes a new one and swaps.
 //

@@ -114,6 +114,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 	}
 	first.number = 1
 	g.current.Store(first)
+	first.mend(log)
 	warnOfClearTokens(options.Config, log)
 	return g, nil
 }
@@ -339,6 +340,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 		next.activate()
 	}
 	warnOfClearTokens(cfg, g.log)
+	next.mend(g.log)
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
 	g.retiring.Add(1)
 	g.old.Add(1)
@@ -449,7 +451,7 @@ type Stats struct {
 func (g *Gateway) Stats() Stats {
 	current := g.current.Load()
 	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load()), Idle: current.upstream.Idle()}
-	for _, p := range current.plugins {
+	for _, p := range current.plugins() {
 		s.Instances += p.Instances()
 		s.Contexts += p.Contexts()
 	}

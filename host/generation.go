@@ -25,14 +25,15 @@ import (
 )
 
 // generation is one configuration in service: immutable, with its instances
-// running. Every stream holds the one it began with until its end.
+// running. Every stream holds the one it began with until its end. What alone changes
+// is that a tenant's filter which could not be started is, later.
 type generation struct {
 	number   uint64
 	config   *config.Config
 	engine   *engine
-	plugins  []*plugin.Plugin // those of config.Plugins: the filters first
-	chain    *chain.Chain
-	buildkit *buildkit.Policy
+	serving  atomic.Pointer[serving]
+	mending  mending
+	shared   *commons // with what is its own
 	upstream *upstream.Pool
 	resolver *reference.Resolver
 	admission
@@ -47,8 +48,21 @@ type generation struct {
 	retired atomic.Bool
 }
 
+// serving is what streams are served by: immutable, too. Those that began with one end
+// with it.
+type serving struct {
+	plugins  []*plugin.Plugin // those of config.Plugins: the filters first
+	chain    *chain.Chain
+	buildkit *buildkit.Policy
+}
+
+func (g *generation) plugins() []*plugin.Plugin  { return g.serving.Load().plugins }
+func (g *generation) chain() *chain.Chain        { return g.serving.Load().chain }
+func (g *generation) buildkit() *buildkit.Policy { return g.serving.Load().buildkit }
+
 // newGeneration compiles every module and starts every instance, several at a
-// time. The error joins a FilterError for each filter that cannot serve.
+// time. The error joins a FilterError for each of the operator's filters that cannot
+// serve; one of a tenant is put into quarantine.
 func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shared *commons) (*generation, error) {
 	pool, err := newPool(cfg)
 	if err != nil {
@@ -57,10 +71,11 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g := &generation{
 		config:   cfg,
 		engine:   engine.acquire(),
-		plugins:  make([]*plugin.Plugin, len(cfg.Filters)+len(cfg.Services)),
 		upstream: pool,
 		idle:     make(chan struct{}),
 	}
+	g.serving.Store(&serving{})
+	g.mending.init()
 	g.users.Store(1)
 	g.inside = newInside(shared.gateway, g)
 	if g.callouts, err = openCallouts(cfg, g.inside.dial); err != nil {
@@ -72,15 +87,23 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	shared = shared.with(references.Own())
 	shared.callouts, shared.tenants, shared.memory = g.callouts, newTenants(cfg), operatorsPool(cfg)
-	if err := g.startPlugins(ctx, shared); err != nil {
+	shared.references, g.shared = references, shared
+	plugins, err := g.startPlugins(ctx)
+	g.serve(plugins)
+	if err != nil {
 		g.close(ctx)
 		return nil, err
 	}
-	g.chain = newChain(cfg, g.plugins[:len(cfg.Filters)])
-	g.chain.References = references
-	g.buildkit = buildkitPolicy(cfg, g.chain)
 	g.inside.begin()
 	return g, nil
+}
+
+// serve makes the plugins those that new streams are served by.
+func (g *generation) serve(plugins []*plugin.Plugin) {
+	s := &serving{plugins: plugins, chain: newChain(g.config, plugins[:len(g.config.Filters)])}
+	s.chain.References = g.shared.references
+	s.buildkit = buildkitPolicy(g.config, s.chain)
+	g.serving.Store(s)
 }
 
 func newPool(cfg *config.Config) (*upstream.Pool, error) {
@@ -91,9 +114,11 @@ func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
 	return reference.New(pool, reference.Options{Timeout: cfg.Limits.Resolve, OwnerLabel: cfg.OwnerLabel})
 }
 
-func (g *generation) startPlugins(ctx context.Context, shared *commons) error {
+// startPlugins starts those of the configuration. With an error it returns those that
+// came up.
+func (g *generation) startPlugins(ctx context.Context) ([]*plugin.Plugin, error) {
 	all := g.config.Plugins()
-	errs := make([]error, len(all))
+	plugins, errs := make([]*plugin.Plugin, len(all)), make([]error, len(all))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range all {
@@ -101,29 +126,52 @@ func (g *generation) startPlugins(ctx context.Context, shared *commons) error {
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots; wait.Done() }()
-			f := &all[i]
-			p, err := startPlugin(ctx, g.engine.vm, f, &g.config.Limits, shared)
-			if err != nil {
-				errs[i] = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
-				return
-			}
-			g.plugins[i] = p
+			plugins[i], errs[i] = g.startFilter(ctx, i, &all[i])
 		}()
 	}
 	wait.Wait()
-	return errors.Join(errs...)
+	return plugins, errors.Join(errs...)
 }
 
-func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limits *config.Limits, shared *commons) (*plugin.Plugin, error) {
+// startFilter starts one, or, where that is a tenant's affair, puts it into quarantine.
+func (g *generation) startFilter(ctx context.Context, index int, f *config.Filter) (*plugin.Plugin, error) {
+	failed := func(err error) error {
+		return &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+	}
+	options, err := pluginOptions(f, &g.config.Limits, g.shared)
+	if err != nil {
+		return nil, failed(err)
+	}
+	p, err := startPlugin(ctx, g.engine.vm, f, options)
+	switch {
+	case err == nil:
+		return p, nil
+	case f.Tenant == "" || ctx.Err() != nil:
+		return nil, failed(err)
+	}
+	g.mending.note(index, f, err)
+	return plugin.Unstarted(options, err), nil
+}
+
+func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, options plugin.Options) (*plugin.Plugin, error) {
+	if f.Problem != nil {
+		return nil, f.Problem
+	}
+	return plugin.New(ctx, engine, options)
+}
+
+// pluginOptions are what the configuration says of a filter. The error is one of the
+// configuration.
+func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (plugin.Options, error) {
 	stages, err := plugin.ParseStages(f.Stages)
 	if err != nil {
-		return nil, err
+		return plugin.Options{}, err
 	}
 	grants, err := f.Capabilities.Compile()
 	if err != nil {
-		return nil, fmt.Errorf("capabilities: %w", err)
+		return plugin.Options{}, fmt.Errorf("capabilities: %w", err)
 	}
-	return plugin.New(ctx, engine, plugin.Options{
+	return plugin.Options{
 		Name:        f.Name,
 		Code:        f.Code,
 		Config:      f.Config,
@@ -153,7 +201,7 @@ func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, limit
 		Logger:        shared.log,
 
 		StreamCallouts: limits.StreamCallouts,
-	})
+	}, nil
 }
 
 // newTenants makes what the filters of each tenant have together. It is a
@@ -273,6 +321,7 @@ func (g *generation) leave() {
 // they need no filter any more.
 func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.Logger) {
 	g.retired.Store(true)
+	g.mending.cancel()
 	g.leave()
 	timer := time.NewTimer(drain)
 	defer timer.Stop()
@@ -290,7 +339,8 @@ func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.
 }
 
 func (g *generation) close(ctx context.Context) {
-	for _, p := range g.plugins {
+	g.mending.end()
+	for _, p := range g.plugins() {
 		if p != nil {
 			p.Close(ctx)
 		}

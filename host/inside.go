@@ -82,7 +82,7 @@ func (in *inside) dial(ctx context.Context, caller callout.Caller) (net.Conn, er
 				"request %s is itself a call through the chain; it may make none of its own (upstreams, docker: depth: %d): "+
 					"the filter can tell by the property sluice.callout_depth", origin.RequestID, in.depth)}
 		}
-		who.chain = in.gen.chain
+		who.chain = in.gen.chain()
 	}
 	who.client = clientOf(&caller, &origin, who.depth)
 	// What a filter does on its own behalf, in a tick, keeps no generation from its end.
@@ -199,5 +199,5 @@ func (x *exchange) chain() *chain.Chain {
 	if x.insider != nil {
 		return x.insider.chain
 	}
-	return x.gen.chain
+	return x.gen.chain()
 }

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,7 +65,7 @@ func (x *exchange) count(outcome chain.Outcome) {
 func (g *Gateway) snapshot() metrics.Snapshot {
 	stats := g.Stats()
 	s := metrics.Snapshot{Generation: stats.Generation, Retiring: stats.Retiring, Connections: stats.Connections, Streams: stats.Streams}
-	for _, p := range g.current.Load().plugins {
+	for _, p := range g.current.Load().plugins() {
 		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Tenant: p.Tenant(), Instances: p.Instances(), Memory: p.Memory(), Quarantined: p.Quarantined()})
 	}
 	for _, space := range g.store.Stats() {
@@ -77,9 +79,9 @@ func (g *Gateway) snapshot() metrics.Snapshot {
 // filters is what may be known of the filters that serve.
 func (g *Gateway) filters() admin.Filters {
 	current := g.current.Load()
-	shown := admin.Filters{Generation: current.number, Filters: make([]admin.Filter, len(current.plugins))}
-	all := current.config.Plugins()
-	for i, p := range current.plugins {
+	plugins, all := current.plugins(), current.config.Plugins()
+	shown := admin.Filters{Generation: current.number, Filters: make([]admin.Filter, len(plugins))}
+	for i, p := range plugins {
 		f := &all[i]
 		total, most := p.Fuel()
 		shown.Filters[i] = admin.Filter{
@@ -90,20 +92,42 @@ func (g *Gateway) filters() admin.Filters {
 			Memory:      p.Memory(),
 			Refused:     p.Refusals(),
 			Kind:        f.Kind,
-			Digest:      p.Module().Digest(),
+			Digest:      digestOf(p, f),
 			Signed:      signedAs(f),
-			ABI:         p.ABI().String(),
+			ABI:         abiOf(p),
 			Stages:      p.Stages().Names(),
 			OnFailure:   f.OnFailure,
 			VMID:        f.VMID,
 			Instances:   p.Instances(),
 			Traps:       p.Traps(),
 			Quarantined: p.Quarantined(),
+			Problem:     p.Problem(),
 			Granted:     f.Capabilities.String(),
 			NotGranted:  notGranted(p),
 		}
 	}
 	return shown
+}
+
+// digestOf is the digest of a filter's module, "" where there is none that may be
+// loaded.
+func digestOf(p *plugin.Plugin, f *config.Filter) string {
+	switch {
+	case p.Module() != nil:
+		return p.Module().Digest()
+	case f.Problem != nil:
+		return ""
+	}
+	sum := sha256.Sum256(f.Code)
+	return hex.EncodeToString(sum[:])
+}
+
+// abiOf is the ABI of a filter's module, "" of one that was not started.
+func abiOf(p *plugin.Plugin) string {
+	if p.Module() == nil {
+		return ""
+	}
+	return p.ABI().String()
 }
 
 // notGranted is what a filter was refused, and what would grant it.

@@ -32,7 +32,7 @@ func (x *exchange) readCanonicalBody() (ready bool, err error) {
 	if err := x.takeRequestTrailers(); err != nil {
 		return false, err
 	}
-	body, _, err = dockerapi.CanonicalBody(&x.info.Call, body, x.gen.chain.JSON)
+	body, _, err = dockerapi.CanonicalBody(&x.info.Call, body, x.gen.chain().JSON)
 	if err != nil {
 		status := 400
 		var refused *dockerapi.Error
@@ -50,7 +50,7 @@ func (x *exchange) readCanonicalBody() (ready bool, err error) {
 // readWhole reads the request's body to its end. One that is larger than
 // limits.body is refused.
 func (x *exchange) readWhole() ([]byte, error) {
-	limit := x.gen.chain.BodyLimit
+	limit := x.gen.chain().BodyLimit
 	var whole []byte
 	for {
 		chunk, done, err := x.conn.NextBody()
@@ -166,7 +166,7 @@ func (p *piece) wait() {
 // feed gives the filters a chunk in pieces that are not larger than a body may
 // be, so that limits.body does not depend on what one read brought.
 func (x *exchange) feed(body func([]byte, bool) ([]byte, bool), chunk []byte, done bool) (out []byte, ready bool) {
-	limit := x.gen.chain.BodyLimit
+	limit := x.gen.chain().BodyLimit
 	if len(chunk) <= limit {
 		return body(chunk, done)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/reference"
 	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -23,6 +24,8 @@ type commons struct {
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
 	memory   *vm.MemoryPool // of the filters that are no tenant's
+
+	references *reference.Functions
 }
 
 func (g *Gateway) commons() *commons {
@@ -68,14 +71,20 @@ func storeLimits(cfg *config.Config) store.Limits {
 
 // activate begins what no stream asks for: queue events, and the ticks of services.
 func (g *generation) activate() {
-	for _, p := range g.plugins {
+	g.mending.mu.Lock()
+	defer g.mending.mu.Unlock()
+	g.mending.active = true
+	for _, p := range g.plugins() {
 		p.Activate()
 	}
 }
 
 // quiesce ends what activate began.
 func (g *generation) quiesce() {
-	for _, p := range g.plugins {
+	g.mending.mu.Lock()
+	defer g.mending.mu.Unlock()
+	g.mending.active = false
+	for _, p := range g.plugins() {
 		p.Quiesce()
 	}
 }

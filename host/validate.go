@@ -89,9 +89,18 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		r := &report.Filters[i]
 		r.Name, r.Kind, r.Module, r.Size = f.Name, f.Kind, f.Module, len(f.Code)
 		r.Signed = signedAs(&f)
-		p, err := startPlugin(ctx, engine.vm, &f, &cfg.Limits, shared)
+		var p *plugin.Plugin
+		options, err := pluginOptions(&f, &cfg.Limits, shared)
+		if err == nil {
+			p, err = startPlugin(ctx, engine.vm, &f, options)
+		}
 		if err != nil {
 			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+			continue
+		}
+		if err := p.CheckInstances(all[i].Instances); err != nil {
+			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+			p.Close(ctx)
 			continue
 		}
 		r.Digest, r.ABI, r.Stages = p.Module().Digest(), p.ABI().String(), p.Stages().String()

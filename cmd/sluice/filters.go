@@ -21,9 +21,16 @@ func printFilters(w io.Writer, f *admin.Filters) error {
 	fmt.Fprintln(table, "FILTER\tTENANT\tMODULE\tSTATE\tINSTANCES\tMEMORY\tFUEL\tMOST\tTRAPS\tSTAGES")
 	for i := range f.Filters {
 		filter := &f.Filters[i]
-		fmt.Fprintf(table, "%s\t%s\tsha256:%.12s\t%s\t%d\t%s\t%s\t%s\t%d\t%s\n",
-			filter.Name, orDash(filter.Tenant), filter.Digest, state(filter), filter.Instances, size(int(filter.Memory)),
+		digest := "-"
+		if filter.Digest != "" {
+			digest = fmt.Sprintf("sha256:%.12s", filter.Digest)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%d\t%s\n",
+			filter.Name, orDash(filter.Tenant), digest, state(filter), filter.Instances, size(int(filter.Memory)),
 			fuel(filter.Fuel), fuel(filter.FuelMost), filter.Traps, stagesOf(filter))
+		if filter.Problem != "" {
+			fmt.Fprintf(table, "problem\t%s\t%s\n", filter.Name, printable(filter.Problem))
+		}
 		if filter.Granted != "" {
 			fmt.Fprintf(table, "grant\t%s\t%s\n", filter.Name, filter.Granted)
 		}

@@ -57,6 +57,8 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
+	// What a tenant uploads keeps nobody else from being served.
+	opts.Quarantine = true
 	cfg, err := config.Load(opts)
 	if err != nil {
 		return loadFailed(err)

@@ -52,6 +52,8 @@ type Filter struct {
 	Instances   int      `json:"instances"`
 	Traps       uint64   `json:"traps"` // instances lost since the filter was configured first
 	Quarantined bool     `json:"quarantined"`
+	// Problem is why it is in quarantine.
+	Problem string `json:"problem,omitempty"`
 	// Fuel is what its callbacks have used since it was configured first, in seconds,
 	// and FuelMost what one of them has at most.
 	Fuel     float64 `json:"fuel_seconds"`

@@ -167,6 +167,11 @@ type Filter struct {
 	Module string
 	Code   []byte
 
+	// Problem is why the module cannot serve, with Options.Quarantine and for a tenant's
+	// filter only: it cannot be read, or is not trusted. There is no Code then. Nil as a
+	// rule.
+	Problem *Error `json:",omitempty"`
+
 	// Config is what the filter gets as its plugin configuration. {} when none was
 	// written.
 	Config Payload
@@ -231,6 +236,7 @@ type Filter struct {
 	owned   *value // the key tenant
 	granted grantKeys
 	memory  *value // where Memory is written
+	unread  *Error // why there is no module
 }
 
 // Match says which requests a filter is for. An empty kind matches everything;

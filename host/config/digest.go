@@ -39,6 +39,9 @@ func (l *loader) digest(c *Config) string {
 	}
 	hashed := func(f Filter) filter {
 		f.Pos = Position{}
+		if f.Problem != nil {
+			f.Problem = &Error{Message: f.Problem.Message}
+		}
 		return filter{Filter: f, Code: l.modules[f.Module].digest}
 	}
 	for _, f := range c.Filters {

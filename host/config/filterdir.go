@@ -52,9 +52,7 @@ func (l *loader) filterDir(c *Config) {
 	})
 	for _, m := range modules {
 		f := m.filter
-		f.Code = l.readModule(f.Module, func(err error) {
-			l.fail(f.Pos, "cannot read the module: "+reason(err), "")
-		})
+		l.readModule(&f, f.Pos, func(string) string { return "" })
 		l.sideFile(&f, strings.TrimSuffix(f.Module, ".wasm")+".yaml", m.half)
 		l.add(c, f, m.half)
 	}

@@ -237,13 +237,13 @@ func (l *loader) module(v *value, f *Filter) {
 		text = location.Path
 	}
 	f.Module = l.resolve(v, text)
-	f.Code = l.readModule(f.Module, func(err error) {
-		l.fail(v.pos, "cannot read the module: "+reason(err), similarModule(f.Module))
-	})
+	l.readModule(f, v.pos, similarModule)
 }
 
-// readModule returns the content of a module's file, read once.
-func (l *loader) readModule(path string, failed func(error)) []byte {
+// readModule reads the file of a filter's module, once. Whose problem it is when that
+// fails is told by checkOrigin; hint makes what is said of it.
+func (l *loader) readModule(f *Filter, pos Position, hint func(path string) string) {
+	path := f.Module
 	l.watched(path)
 	m := l.modules[path]
 	if m == nil {
@@ -255,10 +255,9 @@ func (l *loader) readModule(path string, failed func(error)) []byte {
 		m.digest = sha256.Sum256(m.code)
 		l.modules[path] = m
 	}
-	if m.err != nil {
-		failed(m.err)
+	if f.Code = m.code; m.err != nil {
+		f.unread = &Error{Pos: pos, Message: "cannot read the module: " + reason(m.err), Hint: hint(path)}
 	}
-	return m.code
 }
 
 // similarModule suggests a module beside one that is missing.

@@ -18,4 +18,10 @@ type Options struct {
 	// Operations are the names that match.operations may use. Nil means that
 	// they are not checked.
 	Operations []string
+
+	// Quarantine takes a module of a tenant's filter that cannot be read, or is not
+	// trusted, for the tenant's affair: it is the Filter's Problem, and no error of the
+	// configuration. Whoever serves must not let pass then what the filter should have
+	// judged.
+	Quarantine bool
 }

@@ -131,12 +131,19 @@ func (l *loader) version(v *value, path string) trust.Version {
 // checkOrigin finds out whether a filter's module is the one that is meant.
 func (l *loader) checkOrigin(c *Config, f *Filter) {
 	o := &f.origin
-	if f.Module == "" || l.modules[f.Module] == nil || l.modules[f.Module].err != nil {
+	switch {
+	case f.Module == "" || l.modules[f.Module] == nil:
 		return // reported already
+	case f.unread != nil:
+		l.failModule(c, f, f.unread)
+		return
 	}
 	if sum := l.modules[f.Module].digest; o.pinned != nil && sum != o.pin {
-		l.distrust(o.pinned.pos, fmt.Sprintf("%s is not the module that is pinned: its digest is %s", f.Module, hex.EncodeToString(sum[:])),
+		l.distrust(c, f, o.pinned.pos, fmt.Sprintf("%s is not the module that is pinned: its digest is %s", f.Module, hex.EncodeToString(sum[:])),
 			"get the module that was meant, or, if this one is trusted, write its digest")
+		if f.Problem != nil {
+			return
+		}
 	}
 	if o.name == "" {
 		o.name = f.Name
@@ -163,16 +170,16 @@ func (l *loader) checkOrigin(c *Config, f *Filter) {
 	case os.IsNotExist(err) && !wanted:
 		return
 	case err != nil:
-		l.distrust(f.Pos, fmt.Sprintf("filter %q has no signature that can be read: %s", f.Name, reason(err)),
+		l.distrust(c, f, f.Pos, fmt.Sprintf("filter %q has no signature that can be read: %s", f.Name, reason(err)),
 			"sign the module by `sluice sign`, and put the .minisig file beside it")
 		return
 	}
-	l.checkSignature(f, signature, keys, owner)
+	l.checkSignature(c, f, signature, keys, owner)
 }
 
 // checkSignature finds out whether one of the keys has signed the module. owner is
 // the tenant whose keys these are, or nil.
-func (l *loader) checkSignature(f *Filter, signature []byte, keys []trust.Key, owner *Tenant) {
+func (l *loader) checkSignature(c *Config, f *Filter, signature []byte, keys []trust.Key, owner *Tenant) {
 	o := &f.origin
 	said, err := trust.Verify(keys, f.Code, signature)
 	if err != nil {
@@ -181,11 +188,11 @@ func (l *loader) checkSignature(f *Filter, signature []byte, keys []trust.Key, o
 			whose = fmt.Sprintf(" for tenant %q", owner.Name)
 			hint = fmt.Sprintf("of a filter of tenant %q the keys in its verify.keys count and no others", owner.Name)
 		}
-		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted%s: %s: %s", f.Name, whose, o.path, err), hint)
+		l.distrust(c, f, f.Pos, fmt.Sprintf("filter %q is not trusted%s: %s: %s", f.Name, whose, o.path, err), hint)
 		return
 	}
 	if said.Name != o.name {
-		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: its module is signed as %q, not as %q", f.Name, said.Name, o.name),
+		l.distrust(c, f, f.Pos, fmt.Sprintf("filter %q is not trusted: its module is signed as %q, not as %q", f.Name, said.Name, o.name),
 			fmt.Sprintf("if that module is meant, write signed_as: %s", said.Name))
 		return
 	}
@@ -199,17 +206,30 @@ func (l *loader) checkSignature(f *Filter, signature []byte, keys []trust.Key, o
 			fmt.Sprintf("write the least version that is good, as in version: %s, or verify: {versions: {%s: %s}}", said.Version, o.name, said.Version))
 		return
 	case stated && said.Version.Compare(least) < 0:
-		l.distrust(f.Pos, fmt.Sprintf("filter %q is not trusted: its module is version %s, and %s is the least that is wanted", f.Name, said.Version, least),
+		l.distrust(c, f, f.Pos, fmt.Sprintf("filter %q is not trusted: its module is version %s, and %s is the least that is wanted", f.Name, said.Version, least),
 			"get the newer module; to go back on purpose, write the older version")
 		return
 	}
 	f.Signed = &Signed{Name: said.Name, Version: said.Version.String(), Key: said.Key}
 }
 
-// distrust records a problem that is one of trust.
-func (l *loader) distrust(pos Position, message, hint string) {
-	l.fail(pos, message, hint)
-	l.errs[len(l.errs)-1].Untrusted = true
+// distrust records a problem of a filter's module that is one of trust.
+func (l *loader) distrust(c *Config, f *Filter, pos Position, message, hint string) {
+	l.failModule(c, f, &Error{Pos: pos, Message: message, Hint: hint, Untrusted: true})
+}
+
+// failModule records what is wrong with a filter's module: with the filter, where
+// that is a tenant's affair.
+func (l *loader) failModule(c *Config, f *Filter, problem *Error) {
+	if l.opts.Quarantine && tenantOf(c, f) != nil {
+		if f.Problem == nil {
+			f.Problem = problem
+		}
+		f.Code, f.Signed = nil, nil
+		return
+	}
+	l.fail(problem.Pos, problem.Message, problem.Hint)
+	l.errs[len(l.errs)-1].Untrusted = problem.Untrusted
 }
 
 func firstOf(values ...*value) *value {

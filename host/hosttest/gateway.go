@@ -98,7 +98,7 @@ func (g *Gateway) Write(text string) {
 }
 
 func (g *Gateway) load() (*config.Config, error) {
-	return config.Load(config.Options{Files: []string{g.File}})
+	return config.Load(config.Options{Files: []string{g.File}, Quarantine: true})
 }
 
 // Client is an HTTP client that talks to the gateway's socket.

@@ -55,7 +55,7 @@ var (
 	descFilterMemory  = owned("filter_memory_bytes", "Memory that the instances of a filter have.", "filter")
 	descInstances     = owned("filter_instances", "Running instances of a filter.", "filter")
 	descTraps         = owned("filter_traps_total", "Instances that were lost, by reason.", "filter", "reason")
-	descQuarantined   = owned("filter_quarantined", "1 while a filter that crashed too often is not asked.", "filter")
+	descQuarantined   = owned("filter_quarantined", "1 while a filter that crashed too often, or could not be started, is not asked.", "filter")
 	descDropped       = owned("filter_log_lines_dropped_total", "Log lines of a filter that were not written because there were too many.", "filter")
 	descLost          = owned("filter_metrics_refused_total", "Definitions of metrics for which there was no room.", "filter")
 	descCapability    = owned("capability_refusals_total", "Host calls of a filter that its capabilities do not grant.", "filter", "capability")

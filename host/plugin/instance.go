@@ -93,7 +93,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		}
 	}()
 	err = i.begin()
-	if p.up.Load() { // it replaces one that crashed, or could not be put back: that is the filter's to pay
+	if p.up.Load() || p.options.PaysForStart { // it replaces one that crashed, or could not be put back: that is the filter's to pay
 		p.spend(i.used + machine.StartUsed())
 	}
 	i.used = 0

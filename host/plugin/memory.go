@@ -17,8 +17,23 @@ func (p *Plugin) checkMemory() error {
 	if limit := p.options.MemoryLimit; limit > 0 && each > limit {
 		return &vm.MemoryError{Need: each, Limit: limit}
 	}
-	n := p.options.Instances
-	if err := p.options.Memory.Check(each * uint64(n)); err != nil {
+	return p.room(p.options.Instances, p.options.Instances)
+}
+
+// CheckInstances tells why a plugin with one instance could not be started with n, 0 for
+// GOMAXPROCS.
+func (p *Plugin) CheckInstances(n int) error {
+	n = Options{Instances: n, Service: p.options.Service}.withDefaults().Instances
+	if err := p.room(n, n-1); err != nil {
+		return &StartError{Step: "memory", Err: err}
+	}
+	return nil
+}
+
+// room tells whether there is memory for so many of n instances.
+func (p *Plugin) room(n, more int) error {
+	each := p.module.Memory()
+	if err := p.options.Memory.Check(each * uint64(more)); err != nil {
 		return fmt.Errorf("%d instances are to be started, with %d bytes each: %w", n, each, err)
 	}
 	return nil

@@ -66,6 +66,9 @@ type Options struct {
 	// StartTimeout bounds an instance's start and each configuration callback.
 	// 0 means five seconds: modules built by plain Go take long to initialise.
 	StartTimeout time.Duration
+	// PaysForStart says that what its start computes is taken out of the allowances, as
+	// the start of an instance that replaces another is: it was tried before.
+	PaysForStart bool
 	// Stages limits the stages that the filter is called at. 0 means all that
 	// the module exports.
 	Stages Stages
@@ -120,6 +123,8 @@ type Plugin struct {
 	endOfStream [callbackCount]bool
 
 	quarantine quarantine
+	// unstarted is why there is nothing to ask; nil but for what Unstarted returned.
+	unstarted error
 	// streamBudget is StreamTimeout in fuel, 0 for none.
 	streamBudget int64
 
@@ -161,6 +166,29 @@ type Plugin struct {
 // the canary, and, when that one came up, the others. An error is a
 // *StartError or one of package vm's errors of compilation.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
+	options = options.withDefaults()
+	module, err := engine.Compile(ctx, options.Name, options.Code)
+	if err != nil {
+		return nil, err
+	}
+	p := newPlugin(options)
+	p.module, p.shards = module, make([]shard, options.Instances)
+	p.streamBudget = streamFuel(options.StreamTimeout)
+	for _, u := range options.Upstreams {
+		p.callsInside = p.callsInside || u.Inside()
+	}
+	if options.Isolation == PerStream {
+		p.shards, p.fresh = nil, newFreshSupply(p, options.Instances, options.MaxInstances)
+	}
+	if err := p.protect(p.start); err != nil {
+		p.Close(ctx)
+		return nil, err
+	}
+	p.up.Store(true)
+	return p, nil
+}
+
+func (options Options) withDefaults() Options {
 	if options.Service {
 		options.Instances, options.Isolation = 1, Shared
 	}
@@ -191,40 +219,27 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	if options.Space == nil {
 		options.Space = store.NewMemory(store.Limits{}).Space(store.Namespace{Tenant: options.Tenant.Name(), VMID: options.VMID})
 	}
-	module, err := engine.Compile(ctx, options.Name, options.Code)
-	if err != nil {
-		return nil, err
+	if options.MaxInstances <= 0 {
+		options.MaxInstances = DefaultMaxInstances
 	}
+	return options
+}
+
+// newPlugin returns one that has nothing of a module yet.
+func newPlugin(options Options) *Plugin {
 	p := &Plugin{
 		options: options,
 		log:     logger(&options),
-		module:  module,
-		shards:  make([]shard, options.Instances),
 		changed: make(chan struct{}),
 	}
 	p.quarantine.budget = options.CrashBudget.withDefaults()
 	if p.lines.limit = options.LogLimit; p.lines.limit == (LogLimit{}) {
 		p.lines.limit = DefaultLogLimit
 	}
-	p.streamBudget = streamFuel(options.StreamTimeout)
-	for _, u := range options.Upstreams {
-		p.callsInside = p.callsInside || u.Inside()
-	}
 	p.queues.plugin = p
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
-	if options.Isolation == PerStream {
-		if options.MaxInstances <= 0 {
-			options.MaxInstances = DefaultMaxInstances
-		}
-		p.shards, p.fresh = nil, newFreshSupply(p, options.Instances, options.MaxInstances)
-	}
-	if err := p.start(); err != nil {
-		p.Close(ctx)
-		return nil, err
-	}
-	p.up.Store(true)
-	return p, nil
+	return p
 }
 
 func (p *Plugin) start() error {
@@ -275,7 +290,7 @@ func (p *Plugin) takeHints(canary *Instance) {
 // Name is the filter's name.
 func (p *Plugin) Name() string { return p.options.Name }
 
-// Module is the compiled module.
+// Module is the compiled module; nil of one that was not started.
 func (p *Plugin) Module() *vm.Module { return p.module }
 
 // ABI is the version of proxy-wasm that the module was built for.
@@ -328,6 +343,9 @@ func (p *Plugin) Instances() int {
 // only stands by, or was made to see whether it comes up, must not take what is meant
 // for the one that serves, nor do its work twice.
 func (p *Plugin) Activate() {
+	if p.unstarted != nil {
+		return
+	}
 	p.mu.Lock()
 	p.active = true
 	if p.options.Service {
@@ -346,7 +364,7 @@ func (p *Plugin) Quiesce() {
 	p.mu.Lock()
 	p.active = false
 	p.mu.Unlock()
-	if !p.options.Service {
+	if !p.options.Service || p.unstarted != nil {
 		return
 	}
 	if instance := p.shards[0].instance.Load(); instance != nil {
@@ -380,8 +398,10 @@ func (p *Plugin) Close(ctx context.Context) {
 		}
 	}
 	p.calling.Wait()
-	if err := p.module.Close(ctx); err != nil {
-		p.log.Error("cannot free the module", slog.Any("error", err))
+	if p.module != nil {
+		if err := p.module.Close(ctx); err != nil {
+			p.log.Error("cannot free the module", slog.Any("error", err))
+		}
 	}
 	p.metrics.Release()
 }

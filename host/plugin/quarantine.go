@@ -86,8 +86,12 @@ func (p *Plugin) crashed() {
 	}
 }
 
-// Quarantined tells whether the filter is not asked because it crashed too often.
+// Quarantined tells whether the filter is not asked because it crashed too often, or was
+// not started.
 func (p *Plugin) Quarantined() bool {
+	if p.unstarted != nil {
+		return true
+	}
 	holds, ended := p.quarantine.holds()
 	if ended {
 		p.log.Info("the filter's quarantine is over: it is asked again")

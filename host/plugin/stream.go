@@ -57,6 +57,9 @@ const (
 // stream then keeps to. Host calls made in its callbacks act on state. An error
 // means that the filter was not asked: the caller's failure policy decides.
 func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
+	if p.unstarted != nil {
+		return p.unstarted
+	}
 	if err := p.waitTurn(); err != nil {
 		return err
 	}
