@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -88,6 +89,9 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 		// It may come up after us; until then clients are told.
 		log.Warn("the engine does not answer yet", slog.String("upstream", cfg.Upstream), slog.Any("error", err))
 	}
+
+	// Compiling the filters took several times the memory that serving takes.
+	go debug.FreeOSMemory()
 
 	served := make(chan error, 1)
 	go func() { served <- gateway.Serve(ctx) }()
