@@ -104,9 +104,7 @@ func (s *Stream) BeginDownstream(outlet Outlet) {
 	s.request.outlet, s.request.outletErr = outlet, nil
 	for i := range s.filters {
 		f := &s.filters[i]
-		_ = f.hold(0, 0)
-		f.bodies[0].buffer.Reset(nil) // of the request, which has gone
-		f.bodies[0].own = false
+		f.letGo(0) // of the request, which has gone
 		f.parts[0].reset()
 		f.resumed[0].Store(false)
 		f.refused = false

@@ -28,8 +28,25 @@ func (f *filterStream) Lost() {
 	wake(f.stream.response.wake)
 }
 
-// SetStage implements plugin.State.
-func (f *filterStream) SetStage(stage plugin.Stages) { f.stage = stage }
+// SetStage implements plugin.State. In an answer to a call a filter may have made longer
+// what it holds.
+func (f *filterStream) SetStage(stage plugin.Stages) {
+	before := f.stage
+	f.stage = stage
+	if before == plugin.Answer && stage == 0 && f.filter.Plugin.Holds() {
+		f.recount()
+	}
+}
+
+// recount is countHeld after a callback that was no stage of the stream's.
+func (f *filterStream) recount() {
+	s := f.stream
+	for _, d := range []*direction{&s.request, &s.response} {
+		if s.local == nil && f.holding[f.way(d)] != 0 && !s.countHeld(d, f) {
+			s.interrupt()
+		}
+	}
+}
 
 // ContextID is the guest's id of the context, for its log lines.
 func (f *filterStream) ContextID() uint32 { return f.guest.ID() }

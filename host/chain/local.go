@@ -49,9 +49,7 @@ func (s *Stream) BeginLocal() *Local {
 		d.first, d.next, d.sent = l.from, l.from, false
 		for i := range s.filters {
 			f := &s.filters[i]
-			_ = f.hold(1, 0)
-			f.bodies[1].buffer.Reset(nil)
-			f.bodies[1].own = false
+			f.letGo(1)
 			f.parts[1].reset()
 			f.trailed[1] = false
 			f.skip &^= d.body // it spoke of the body that is replaced

@@ -78,9 +78,11 @@ func (f *filterStream) references() ([]byte, abi.Status) {
 }
 
 const (
-	referencesPath       = "docker\x00references"
-	requestHeaderPrefix  = "request\x00headers\x00"
-	responseHeaderPrefix = "response\x00headers\x00"
+	referencesPath        = "docker\x00references"
+	requestHeaderPrefix   = "request\x00headers\x00"
+	responseHeaderPrefix  = "response\x00headers\x00"
+	responseTrailers      = "response\x00trailers"
+	responseTrailerPrefix = responseTrailers + "\x00"
 
 	// resourcePrefix begins what is known of the resource in the path.
 	resourcePrefix = "docker\x00resource\x00"
@@ -130,6 +132,15 @@ func (f *filterStream) Property(path string) ([]byte, abi.Status) {
 	}
 	if name, ok := strings.CutPrefix(path, responseHeaderPrefix); ok {
 		return header(&s.response.fields, name)
+	}
+	if name, ok := strings.CutPrefix(path, responseTrailerPrefix); ok || path == responseTrailers {
+		switch {
+		case !f.trailed[1]:
+			return nil, abi.StatusNotFound
+		case ok:
+			return header(&s.response.trailers, name)
+		}
+		return s.response.trailers.AppendEncoded(nil), abi.StatusOK
 	}
 	if name, ok := strings.CutPrefix(path, resourcePrefix); ok {
 		// Never what a filter has set: others rely on it.

@@ -122,8 +122,7 @@ func (s *Stream) expire(d *direction) bool {
 		}
 		f.holding[way] = 0
 		held := append([]byte(nil), f.bodies[way].buffer.Bytes...)
-		_ = f.hold(way, 0)
-		f.bodies[way].buffer.Reset(nil)
+		f.letGo(way)
 		if !s.push(d, i+d.step, held, false) {
 			return false
 		}
@@ -221,8 +220,12 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 		} else if out, ok = s.recordCall(d, f, &r, told && !s.follow(d, f, told)); !ok {
 			return false
 		}
-		if s.follow(d, f, told) && !s.trailerStage(d, f) {
-			return false
+		if s.follow(d, f, told) {
+			f.bodies[f.way(d)].waiting = len(out)
+			if !s.trailerStage(d, f) {
+				return false
+			}
+			f.letGo(f.way(d))
 		}
 		if f.state == bypassed {
 			rest := cut.Rest()
@@ -241,7 +244,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	way := f.way(d)
 	b := &f.bodies[way].buffer
 	b.Reset(r.Data[:len(r.Data):len(r.Data)])
-	defer b.Reset(nil)
+	defer f.letGo(way)
 	var before saved
 	if f.filter.OnFailure == Allow {
 		before.body = append(before.body, r.Data...)
@@ -269,6 +272,9 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 		goesOn = false
 	case action != abi.ActionContinue:
 		if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
+			return nil, false
+		}
+		if !s.countHeld(d, f) {
 			return nil, false
 		}
 		goesOn, lost = s.await(d, f, d.body, before)

@@ -184,6 +184,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		b.Reset(nil)
 		held.own = false
 		if len(data) == 0 && !endOfStream {
+			f.letGo(way)
 			return prefix, s.settle(d, f) // the callback that held it may have changed the head
 		}
 	}
@@ -254,12 +255,10 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, false
 	case trailers && action != abi.ActionContinue && !f.resumed[way].Load():
 		held.keep()
-		if !s.countHeld(d, f) {
-			return nil, false
-		}
 		return s.withTrailers(d, f, prefix)
 	case action == abi.ActionContinue, trailers:
 	case endOfStream:
+		held.waiting = len(prefix)
 		if !s.countHeld(d, f) {
 			return nil, false
 		}
@@ -284,7 +283,9 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	}
 	out, ok := s.letGoOf(d, f, prefix)
 	if ok && s.follow(d, f, endOfStream) {
+		held.waiting = len(out)
 		ok = s.trailerStage(d, f)
+		f.letGo(way)
 	}
 	return out, ok
 }
@@ -292,7 +293,8 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 // withTrailers is the end of a body stage for a filter that is to be called with the
 // trailers, and until then holds what it has of the body.
 func (s *Stream) withTrailers(d *direction, f *filterStream, prefix []byte) ([]byte, bool) {
-	if !s.trailerStage(d, f) {
+	f.bodies[f.way(d)].waiting = len(prefix)
+	if !s.countHeld(d, f) || !s.trailerStage(d, f) {
 		return nil, false
 	}
 	return s.letGoOf(d, f, prefix)
@@ -308,13 +310,11 @@ func (s *Stream) letGoOf(d *direction, f *filterStream, prefix []byte) ([]byte, 
 		return nil, false
 	}
 	out := b.Bytes
-	_ = f.hold(way, 0)
 	if held.own {
 		held.store = out[:0] // grown meanwhile; out is read before it is used again
 	}
 	s.noteRewrite(d, b)
-	b.Reset(nil)
-	held.own = false
+	f.letGo(way)
 	if len(prefix) > 0 {
 		out = append(prefix, out...)
 	}
@@ -325,7 +325,7 @@ func (s *Stream) letGoOf(d *direction, f *filterStream, prefix []byte) ([]byte, 
 // hold too much together, and that s.local is set.
 func (s *Stream) countHeld(d *direction, f *filterStream) bool {
 	way := f.way(d)
-	err := f.hold(way, len(f.bodies[way].buffer.Bytes))
+	err := f.hold(way)
 	if err == nil {
 		return true
 	}

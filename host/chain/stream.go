@@ -224,13 +224,18 @@ type heldBody struct {
 	buffer abi.Buffer
 	store  []byte // backs the buffer when it outlives the caller's chunk
 	own    bool   // the buffer's bytes are ours, and no longer the caller's
-	// counted is how much of it was counted as held, of a tenant's filter.
+	// waiting is how many bytes it has let go of that wait for what it still holds: the
+	// rest of the body, or trailers.
+	waiting int
+	// counted is how much was counted as held, of a tenant's filter.
 	counted int
 }
 
-// hold has a filter that is a tenant's account for what it holds of a body now.
-func (f *filterStream) hold(way, bytes int) error {
+// hold has a filter that is a tenant's account for what it holds of a body now, and
+// for what waits for that.
+func (f *filterStream) hold(way int) error {
 	b := &f.bodies[way]
+	bytes := len(b.buffer.Bytes) + b.waiting
 	if bytes == b.counted || !f.filter.Plugin.Holds() {
 		return nil
 	}
@@ -241,11 +246,12 @@ func (f *filterStream) hold(way, bytes int) error {
 	return nil
 }
 
-// letGo is hold of nothing, in both directions.
-func (f *filterStream) letGo() {
-	for way := range f.bodies {
-		_ = f.hold(way, 0) // to let go is always allowed
-	}
+// letGo empties what the filter holds of a body.
+func (f *filterStream) letGo(way int) {
+	b := &f.bodies[way]
+	b.buffer.Reset(nil)
+	b.own, b.waiting = false, 0
+	_ = f.hold(way) // to let go is always allowed
 }
 
 // contentLength is a field that frames a message, and which only filters are shown.
@@ -314,7 +320,8 @@ func (s *Stream) Close() {
 		// Still referred to by a guest, and left to the garbage collector: but
 		// not with bodies that nobody can see any more.
 		for i := range s.filters {
-			s.filters[i].letGo()
+			s.filters[i].letGo(0)
+			s.filters[i].letGo(1)
 			s.filters[i].bodies = [2]heldBody{}
 			s.filters[i].parts[0].reset()
 			s.filters[i].parts[1].reset()
@@ -342,16 +349,15 @@ func (s *Stream) Close() {
 }
 
 func (f *filterStream) reset() {
-	f.letGo()
+	f.letGo(0)
+	f.letGo(1)
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
 	f.records, f.splitter, f.record, f.connected, f.refused = false, nil, noRecord, false, false
 	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
 		f.parts[d].reset()
-		b := &f.bodies[d]
-		b.buffer.Reset(nil)
-		if cap(b.store) > keepStore {
+		if b := &f.bodies[d]; cap(b.store) > keepStore {
 			b.store = nil
 		}
 		f.resumed[d].Store(false)

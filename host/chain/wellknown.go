@@ -45,7 +45,7 @@ func (f *filterStream) wellKnown(path string) (value []byte, status abi.Status, 
 			value, ok = number(s.info.Traffic.Received()), true
 		}
 	case "response\x00size":
-		const driven = plugin.ResponseHeaders | plugin.ResponseBody | plugin.UpstreamData | plugin.Connection | plugin.Log
+		const driven = plugin.ResponseHeaders | plugin.ResponseBody | plugin.ResponseTrailers | plugin.UpstreamData | plugin.Connection | plugin.Log
 		if s.info.Traffic != nil && f.stage&driven != 0 {
 			value, ok = number(s.info.Traffic.Sent()), true
 		}

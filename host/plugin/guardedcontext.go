@@ -294,7 +294,10 @@ func fieldOf(path string) (key string, of abi.MapType, field, whole bool) {
 	for _, m := range [...]struct {
 		name string
 		of   abi.MapType
-	}{{"request\x00headers", abi.MapTypeHTTPRequestHeaders}, {"response\x00headers", abi.MapTypeHTTPResponseHeaders}} {
+	}{
+		{"request\x00headers", abi.MapTypeHTTPRequestHeaders}, {"response\x00headers", abi.MapTypeHTTPResponseHeaders},
+		{"response\x00trailers", abi.MapTypeHTTPResponseTrailers},
+	} {
 		if path == m.name {
 			return "", m.of, false, true
 		}
