@@ -107,6 +107,38 @@ func TestAFilterGivesAccountOfARequest(t *testing.T) {
 	}
 }
 
+// Trailers are properties as the response's other fields are, once they have come to the filter, and if they are granted.
+func TestAFilterGivesAccountOfTrailers(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("GET /info", hosttest.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Note: mine\r\nX-Other: 1\r\n\r\n"))
+	const asks = "audit stages: [request_headers, response_trailers]"
+	all := "\x02\x00\x00\x00\x06\x00\x00\x00\x04\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00x-note\x00mine\x00x-other\x001\x00"
+	one := "\x01\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00x-other\x001\x00"
+	for _, c := range []struct{ filter, whole, field string }{
+		{asks, all, "mine"},
+		{asks + ", capabilities: {log: true, response_headers: {read: [x-other]}}", one, ""},
+		{asks + ", capabilities: {log: true, request_headers: all, properties: all}", "", ""},
+		{"audit", "", ""},
+	} {
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, c.filter))
+		conn, r := g.Dial()
+		write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
+		if code, body := answered(t, r); code != 200 || !strings.HasPrefix(body, "body") {
+			t.Errorf("%s: got %d %q", c.filter, code, body)
+		}
+		conn.Close()
+		got := account(t, g.Log)
+		for _, when := range []string{"t:", ""} {
+			if all, note := string(got[when+"response.trailers"]), string(got[when+"response.trailers.x-note"]); all != c.whole || note != c.field {
+				t.Errorf("%s: %strailers are %q, and x-note is %q; want %q and %q", c.filter, when, all, note, c.whole, c.field)
+			}
+		}
+		if c.filter == asks && len(got["t:response.size"]) != 8 {
+			t.Errorf("the response's size is %v in the trailers' callback", got["t:response.size"])
+		}
+	}
+}
+
 func TestPortsAreThoseOfATCPConnection(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
 	engine.Handle("GET /info", hosttest.JSON(200, "{}"))

@@ -295,7 +295,8 @@ func fieldOf(path string) (key string, of abi.MapType, field, whole bool) {
 		name string
 		of   abi.MapType
 	}{
-		{"request\x00headers", abi.MapTypeHTTPRequestHeaders}, {"response\x00headers", abi.MapTypeHTTPResponseHeaders},
+		{"request\x00headers", abi.MapTypeHTTPRequestHeaders},
+		{"response\x00headers", abi.MapTypeHTTPResponseHeaders},
 		{"response\x00trailers", abi.MapTypeHTTPResponseTrailers},
 	} {
 		if path == m.name {

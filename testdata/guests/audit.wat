@@ -1,5 +1,5 @@
 ;; audit logs, in proxy_on_log, the properties that an account of a request is made of: PATH=HEX, or PATH=- where there is none, with
-;; points between the parts of a path. To a request with the field x-deny it answers 403 with the details "by audit".
+;; points between the parts of a path; in proxy_on_response_trailers too, with t: in front. To a request with the field x-deny it answers 403 with the details "by audit".
 (module
   (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_header_map_value" (func $field (param i32 i32 i32 i32 i32) (result i32)))
@@ -12,7 +12,7 @@
   (data (i32.const 256)
     "\0crequest\00time" "\10request\00duration" "\0crequest\00size" "\0dresponse\00size" "\15response\00code_details" "\0dresponse\00code"
     "\0dconnection\00id" "\10plugin_vm_memory" "\0cx_request_id" "\11request\00useragent" "\10upstream\00address" "\12listener_direction"
-    "\0bsource\00port" "\10destination\00port" "\13destination\00address" "\00")
+    "\0bsource\00port" "\10destination\00port" "\13destination\00address" "\11response\00trailers" "\18response\00trailers\00x-note" "\00")
   (global $heap (mut i32) (i32.const 32768))
   (global $line (mut i32) (i32.const 0))
   (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
@@ -29,12 +29,15 @@
   (func $char (param $c i32)
     (i32.store8 (global.get $line) (local.get $c))
     (global.set $line (i32.add (global.get $line) (i32.const 1))))
-  (func (export "proxy_on_log") (param i32)
+  (func (export "proxy_on_response_trailers") (param i32 i32) (result i32) (call $account (i32.const 1)) (i32.const 0))
+  (func (export "proxy_on_log") (param i32) (call $account (i32.const 0)))
+  (func $account (param $trailers i32)
     (local $at i32) (local $size i32) (local $i i32) (local $c i32)
     (local.set $at (i32.const 256))
     (loop $next
       (global.set $heap (i32.const 32768))
       (global.set $line (i32.const 2048))
+      (if (local.get $trailers) (then (call $char (i32.const 116)) (call $char (i32.const 58))))
       (local.set $size (i32.load8_u (local.get $at)))
       (local.set $at (i32.add (local.get $at) (i32.const 1)))
       (local.set $i (i32.const 0))
