@@ -32,6 +32,7 @@ type usesTable struct {
 	steps  []int           // the uses that are to be made
 	wanted map[string]bool // in these callbacks, once in each
 	ring   bool            // the next tick is to fill the queue
+	hold   bool            // bodies are held until their trailers
 	call   string          // the next request's headers make this call, and wait for its answer
 	token  uint32          // of that call
 	stream uint32          // that it was made in
@@ -63,17 +64,25 @@ func (u *usesTable) next(c *hosttest.Callback, n int) *hosttest.HostCall {
 	plan := u.plans[c]
 	if n > 0 && plan.use[n-1] >= 0 {
 		if found := u.found[plan.use[n-1]]; found != nil {
-			found[c.Name] = c.Last.Status
+			found[u.place(c)] = c.Last.Status
 		}
 	}
 	if n < len(plan.call) {
 		return plan.call[n](c)
 	}
 	delete(u.plans, c)
-	if c.Name == "request_headers" && u.call == "" && u.token != 0 {
+	if c.Name == "request_headers" && u.call == "" && u.token != 0 || u.hold && strings.HasSuffix(c.Name, "_body") {
 		c.Answer = uint32(abi.ActionPause)
 	}
 	return nil
+}
+
+// place is what the golden files call a callback: trailers behind a body that is held are another place than those behind one that has gone on.
+func (u *usesTable) place(c *hosttest.Callback) string {
+	if u.hold && strings.HasSuffix(c.Name, "_trailers") {
+		return c.Name + " of a held body"
+	}
+	return c.Name
 }
 
 // plan says what a callback does.
@@ -117,8 +126,8 @@ func (u *usesTable) plan(c *hosttest.Callback) *usesPlan {
 		simply(abi.ImportDequeueSharedQueue, int(c.About), hosttest.Result{}, hosttest.Result{})
 	}
 	ours := !answer || c.About == u.token
-	if u.wanted[c.Name] && ours && !(c.Name == "context_create" && c.Context == 1) {
-		delete(u.wanted, c.Name)
+	if u.wanted[u.place(c)] && ours && !(c.Name == "context_create" && c.Context == 1) {
+		delete(u.wanted, u.place(c))
 		for _, i := range u.steps {
 			if before := u.uses[i].before; before != nil {
 				plan.add(-1, func(c *hosttest.Callback) *hosttest.HostCall { return before.call(u.d, c.Context, u.number) })
@@ -193,6 +202,15 @@ func (u *usesTable) everywhere(callbacks []string, trigger func()) {
 	}
 }
 
+// echoTrailers answers with the request's body and a trailer.
+func echoTrailers(x *hosttest.Exchange) bool {
+	body, err := io.ReadAll(x.Body)
+	if err != nil {
+		return false
+	}
+	return x.Write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\nX-Tag: t\r\n\r\n", len(body), body)
+}
+
 // Every function, used as it is meant to be and as it is not, in every callback: what it answers is in testdata/conformance/functions, a file each.
 func TestEveryFunctionInEveryCallback(t *testing.T) {
 	for _, version := range []abi.Version{abi.V0_2_1, abi.V0_2_0, abi.V0_1_0} {
@@ -233,9 +251,10 @@ func makeEveryUse(t *testing.T, version abi.Version) {
 	})
 	engine := echoing(t)
 	engine.Handle("POST /containers/create", echo)
+	engine.Handle("POST /images/load", echoTrailers)
 	u.wanted = map[string]bool{"vm_start": true, "configure": true}
 	u.g = hosttest.StartGatewayWith(t, engine.Address(), "limits: {body: 4KiB, callback: 5s, callouts: 4096, stream_callouts: 1024}\nupstreams: [{name: service, address: '"+service+"'}, {name: grpc, address: '"+echoes+"'}]\n"+
-		"filters: [{name: driver, module: "+u.d.Module(t, version)+", instances: 1, callouts: [service, grpc], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data]}]\n", u.d.Functions())
+		"filters: [{name: driver, module: "+u.d.Module(t, version)+", instances: 1, callouts: [service, grpc], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data, request_trailers, response_trailers]}]\n", u.d.Functions())
 	create := func() {
 		u.send("POST /containers/create HTTP/1.1\r\nHost: d\r\nConnection: close\r\nX-Tag: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 	}
@@ -246,6 +265,17 @@ func makeEveryUse(t *testing.T, version abi.Version) {
 		u.ring = true
 	})
 	u.everywhere([]string{"context_create", "request_headers", "request_body", "response_headers", "response_body", "done", "log", "delete"}, create)
+	for place, held := range map[string]bool{"": false, " of a held body": true} {
+		u.mu.Lock()
+		u.hold = held
+		u.mu.Unlock()
+		u.everywhere([]string{"request_trailers" + place, "response_trailers" + place}, func() {
+			u.send("POST /images/load HTTP/1.1\r\nHost: d\r\nConnection: close\r\nX-Tag: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Tag: t\r\n\r\n")
+		})
+	}
+	u.mu.Lock()
+	u.hold = false
+	u.mu.Unlock()
 	u.everywhere([]string{"new_connection", "downstream_data", "upstream_data", "downstream_connection_close", "upstream_connection_close"}, func() {
 		u.send(strings.Replace(attach, "Host: \r\n", "Host: \r\nX-Tag: a\r\n", 1) + "data")
 	})
@@ -269,9 +299,10 @@ func makeEveryUse(t *testing.T, version abi.Version) {
 // compare compares what was found with the golden files. A function that answers guests of an older version otherwise has one more for it.
 func (u *usesTable) compare(version abi.Version) {
 	callbacks := []string{
-		"vm_start", "configure", "tick", "queue_ready", "context_create", "request_headers", "request_body", "response_headers", "response_body", "new_connection",
-		"downstream_data", "upstream_data", "downstream_connection_close", "upstream_connection_close", "http_call_response", "grpc_receive_initial_metadata",
-		"grpc_receive", "grpc_receive_trailing_metadata", "grpc_close", "done", "log", "delete",
+		"vm_start", "configure", "tick", "queue_ready", "context_create", "request_headers", "request_body", "request_trailers", "request_trailers of a held body",
+		"response_headers", "response_body", "response_trailers", "response_trailers of a held body", "new_connection", "downstream_data", "upstream_data",
+		"downstream_connection_close", "upstream_connection_close", "http_call_response", "grpc_receive_initial_metadata", "grpc_receive",
+		"grpc_receive_trailing_metadata", "grpc_close", "done", "log", "delete",
 	}
 	texts := make(map[string]*strings.Builder)
 	left := make(map[string]bool)

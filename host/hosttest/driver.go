@@ -87,9 +87,10 @@ type driverFunction struct {
 
 // driverCallbacks are the guest's callbacks by their numbers.
 var driverCallbacks = []string{
-	"vm_start", "configure", "context_create", "tick", "queue_ready", "request_headers", "request_body", "response_headers", "response_body",
-	"new_connection", "downstream_data", "upstream_data", "downstream_connection_close", "upstream_connection_close", "http_call_response",
-	"grpc_receive_initial_metadata", "grpc_receive", "grpc_receive_trailing_metadata", "grpc_close", "foreign_function", "done", "log", "delete",
+	"vm_start", "configure", "context_create", "tick", "queue_ready", "request_headers", "request_body", "request_trailers",
+	"response_headers", "response_body", "response_trailers", "new_connection", "downstream_data", "upstream_data",
+	"downstream_connection_close", "upstream_connection_close", "http_call_response", "grpc_receive_initial_metadata", "grpc_receive",
+	"grpc_receive_trailing_metadata", "grpc_close", "foreign_function", "done", "log", "delete",
 }
 
 // NewDriver makes a driver.
