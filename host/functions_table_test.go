@@ -32,7 +32,7 @@ type usesTable struct {
 	steps  []int           // the uses that are to be made
 	wanted map[string]bool // in these callbacks, once in each
 	ring   bool            // the next tick is to fill the queue
-	hold   bool            // bodies are held until their trailers
+	hold   string          // the callback with a body that holds it until its trailers
 	call   string          // the next request's headers make this call, and wait for its answer
 	token  uint32          // of that call
 	stream uint32          // that it was made in
@@ -71,7 +71,7 @@ func (u *usesTable) next(c *hosttest.Callback, n int) *hosttest.HostCall {
 		return plan.call[n](c)
 	}
 	delete(u.plans, c)
-	if c.Name == "request_headers" && u.call == "" && u.token != 0 || u.hold && strings.HasSuffix(c.Name, "_body") {
+	if c.Name == "request_headers" && u.call == "" && u.token != 0 || c.Name == u.hold {
 		c.Answer = uint32(abi.ActionPause)
 	}
 	return nil
@@ -79,7 +79,7 @@ func (u *usesTable) next(c *hosttest.Callback, n int) *hosttest.HostCall {
 
 // place is what the golden files call a callback: trailers behind a body that is held are another place than those behind one that has gone on.
 func (u *usesTable) place(c *hosttest.Callback) string {
-	if u.hold && strings.HasSuffix(c.Name, "_trailers") {
+	if way, ok := strings.CutSuffix(c.Name, "_trailers"); ok && u.hold == way+"_body" {
 		return c.Name + " of a held body"
 	}
 	return c.Name
@@ -265,17 +265,21 @@ func makeEveryUse(t *testing.T, version abi.Version) {
 		u.ring = true
 	})
 	u.everywhere([]string{"context_create", "request_headers", "request_body", "response_headers", "response_body", "done", "log", "delete"}, create)
-	for place, held := range map[string]bool{"": false, " of a held body": true} {
+	holding := func(callback string) {
 		u.mu.Lock()
-		u.hold = held
-		u.mu.Unlock()
-		u.everywhere([]string{"request_trailers" + place, "response_trailers" + place}, func() {
+		defer u.mu.Unlock()
+		u.hold = callback
+	}
+	trailers := func(hold string, callbacks ...string) {
+		holding(hold)
+		defer holding("")
+		u.everywhere(callbacks, func() {
 			u.send("POST /images/load HTTP/1.1\r\nHost: d\r\nConnection: close\r\nX-Tag: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Tag: t\r\n\r\n")
 		})
 	}
-	u.mu.Lock()
-	u.hold = false
-	u.mu.Unlock()
+	trailers("", "request_trailers", "response_trailers")
+	trailers("request_body", "request_trailers of a held body")
+	trailers("response_body", "response_trailers of a held body")
 	u.everywhere([]string{"new_connection", "downstream_data", "upstream_data", "downstream_connection_close", "upstream_connection_close"}, func() {
 		u.send(strings.Replace(attach, "Host: \r\n", "Host: \r\nX-Tag: a\r\n", 1) + "data")
 	})

@@ -33,8 +33,8 @@ var vocabulary = []string{
 	"\x01\x00\x00\x00\xff\xff\xff\xff\x01\x00\x00\x00",
 }
 
-// fuzzedProgram reads a program: a byte for the kind of request; then for each call one for the callback that it is made in, one for the function
-// (or, from 240 on, for what the callback answers), and two for each argument. The input itself is in the guest's memory too.
+// fuzzedProgram reads a program: a byte for the kind of request, of its end and of the guest's version; then for each call one for the callback that it is
+// made in, one for the function (or, from 240 on, for what the callback answers), and two for each argument. The input itself is in the guest's memory too.
 func fuzzedProgram(d *hosttest.Driver, functions []int, input []byte) (kind byte, calls map[string][]*hosttest.HostCall, answers map[string]uint32) {
 	var put []byte
 	var places [][2]uint32
@@ -152,7 +152,7 @@ func (g *fuzzedGateway) next(c *hosttest.Callback, n int) *hosttest.HostCall {
 var fuzzedCallbacks = []string{
 	"context_create", "tick", "queue_ready", "request_headers", "request_body", "response_headers", "response_body", "new_connection", "downstream_data",
 	"upstream_data", "downstream_connection_close", "upstream_connection_close", "http_call_response", "grpc_receive_initial_metadata", "grpc_receive",
-	"grpc_receive_trailing_metadata", "grpc_close", "done", "log", "delete",
+	"grpc_receive_trailing_metadata", "grpc_close", "done", "log", "delete", "request_trailers", "response_trailers",
 }
 
 var fuzzedRequests = []string{
@@ -161,6 +161,9 @@ var fuzzedRequests = []string{
 	"POST /containers/create HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
 	"POST /containers/c/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\ndata",
 }
+
+// fuzzedTrailers is a request with trailers, which is answered with some.
+const fuzzedTrailers = "POST /images/load?quiet=1 HTTP/1.1\r\nHost: d\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Tag: a\r\n\r\n"
 
 // startFuzzed starts a gateway for each version of the ABI.
 func startFuzzed(f *testing.F, program *fuzzedCalls) (gateways []*fuzzedGateway) {
@@ -179,7 +182,12 @@ func startFuzzed(f *testing.F, program *fuzzedCalls) (gateways []*fuzzedGateway)
 	})
 	engine := hosttest.StartFakeDocker(f)
 	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
-	engine.Handle("POST /images/load", echo)
+	engine.Handle("POST /images/load", func(x *hosttest.Exchange) bool {
+		if strings.Contains(x.Target, "quiet") {
+			return echoTrailers(x)
+		}
+		return echo(x)
+	})
 	engine.Handle("POST /containers/create", echo)
 	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, "early"))
 	for _, version := range []abi.Version{abi.V0_2_1, abi.V0_2_0, abi.V0_1_0} {
@@ -192,7 +200,7 @@ func startFuzzed(f *testing.F, program *fuzzedCalls) (gateways []*fuzzedGateway)
 		}
 		g.Gateway = hosttest.StartGatewayWith(f, engine.Address(), "limits: {pause: 5ms, body: 64KiB}\n"+
 			"upstreams: [{name: service, address: '"+service+"', timeout: 1s}, {name: grpc, address: '"+echoes+"', timeout: 1s}]\n"+
-			"filters: [{name: driver, module: "+g.driver.Module(f, version)+", instances: 1, callouts: [service, grpc, docker], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data]}]\n",
+			"filters: [{name: driver, module: "+g.driver.Module(f, version)+", instances: 1, callouts: [service, grpc, docker], stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data, request_trailers, response_trailers]}]\n",
 			g.driver.Functions())
 		gateways = append(gateways, g)
 	}
@@ -229,7 +237,11 @@ func FuzzHostCalls(f *testing.F) {
 		}
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		if _, err := io.WriteString(conn, fuzzedRequests[int(kind)%len(fuzzedRequests)]); err != nil {
+		request := fuzzedRequests[int(kind)%len(fuzzedRequests)]
+		if kind >= 128 {
+			request = fuzzedTrailers
+		}
+		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
 		if kind%8 < 4 { // the others hang up early
@@ -267,9 +279,9 @@ func seedHostCalls(f *testing.F, d *hosttest.Driver, functions []int) {
 	for i, function := range functions {
 		results := hostcall.Results(d.Names()[function])
 		for shape := range 3 { // texts; a number and texts; numbers
-			for word := range byte(2) {
-				program := []byte{word + 8*byte(shape)}
-				for callback := range byte(20) {
+			for word, kind := range []byte{0, 1, 128} {
+				program, word := []byte{kind + 8*byte(shape)}, byte(word)
+				for callback := range byte(len(fuzzedCallbacks)) {
 					program = append(program, callback, byte(i))
 					for n, start := 0, shape == 1; n < d.Params(function); n++ {
 						switch _, result := results[n]; {
