@@ -159,6 +159,23 @@ func TestEveryLanguageDenies(t *testing.T) {
 	})
 }
 
+func TestEveryLanguageIsCalledWithTrailers(t *testing.T) {
+	const keys = "instances: 1, stages: [request_headers, request_body, request_trailers, response_headers, response_body, response_trailers]"
+	inEveryLanguage(t, "trailers", keys, [2]string{"add 2", "delete"}, func(t *testing.T, g *hosttest.Gateway, engine *hosttest.FakeDocker) []string {
+		came := make(chan string, 1)
+		engine.Handle("POST /images/load", func(x *hosttest.Exchange) bool {
+			body, ok := framed(x)
+			came <- body
+			return ok && x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbye\r\n0\r\nX-Tag: t\r\nX-Replaced: 1\r\n\r\n")
+		})
+		conn, r := g.Dial()
+		write(t, conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nX-Trailers: 1\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n"+
+			"5\r\nhello\r\n0\r\nX-Tag: a\r\nX-Replaced: 1\r\nX-Removed: 1\r\n\r\n")
+		_, body := answered(t, r)
+		return []string{sent(engine), "its body came as " + <-came, "the client got " + body}
+	})
+}
+
 func TestEveryLanguageServesAConnection(t *testing.T) {
 	inEveryLanguage(t, "connection", "instances: 1, stages: [downstream_data, upstream_data]", [2]string{"log", "delete"}, func(t *testing.T, g *hosttest.Gateway, engine *hosttest.FakeDocker) []string {
 		engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, ""))

@@ -24,14 +24,14 @@ const (
 	bodyAlone = "trailers stages: [request_body]"
 )
 
-// repeatBody answers with the request's body as it came: its framing, and in brackets its chunks
-// and trailers, a line each.
-func repeatBody(x *hosttest.Exchange) bool {
+// framed is the request's body as it came: its framing, and behind it its chunks and
+// trailers, line by line.
+func framed(x *hosttest.Exchange) (text string, ok bool) {
 	var came strings.Builder
 	if x.Header.Get("Content-Length") != "" {
 		body, err := io.ReadAll(x.Body)
 		if err != nil {
-			return false
+			return "", false
 		}
 		came.WriteString("length " + string(body))
 	} else {
@@ -40,7 +40,7 @@ func repeatBody(x *hosttest.Exchange) bool {
 			line, err := x.Reader.ReadString('\n')
 			line = strings.TrimSuffix(line, "\r\n")
 			if err != nil {
-				return false
+				return "", false
 			}
 			if last && line == "" {
 				break
@@ -49,7 +49,15 @@ func repeatBody(x *hosttest.Exchange) bool {
 			came.WriteString(" " + line)
 		}
 	}
-	x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", came.Len(), came.String())
+	return came.String(), true
+}
+
+// repeatBody answers with the request's body as it came.
+func repeatBody(x *hosttest.Exchange) bool {
+	body, ok := framed(x)
+	if ok {
+		x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
 	return false
 }
 

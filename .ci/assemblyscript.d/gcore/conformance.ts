@@ -12,6 +12,7 @@ import {
   FilterDataStatusValues,
   FilterHeadersStatusValues,
   FilterStatusValues,
+  FilterTrailersStatusValues,
   Gauge,
   get_buffer_bytes,
   get_current_time_nanoseconds,
@@ -85,6 +86,18 @@ function metric(id: u32): string {
   const place = new ArrayBuffer(8);
   imports.proxy_get_metric(id, changetype<usize>(place));
   return load<i64>(changetype<usize>(place)).toString();
+}
+
+// edit changes fields of a map.
+function edit(type: i32): void {
+  const absent = bytes("x-absent");
+  say("x-absent " + imports.proxy_get_header_map_value(
+    type, changetype<usize>(absent), absent.byteLength, globalArrayBufferReference.bufferPtr(), globalArrayBufferReference.sizePtr()).toString());
+  say("add " + header(type, "x-added", "1", true));
+  say("add " + header(type, "x-tag", "c", true));
+  say("replace " + header(type, "x-replaced", "ä", false));
+  say("remove " + remove(type, "x-removed"));
+  say("remove " + remove(type, "x-absent"));
 }
 
 class Root extends RootContext {
@@ -172,15 +185,11 @@ class Stream extends Context {
       say("answer " + send_http_response(403, "", bytes("not you"), [makeHeaderPair("x-why", "because")]).toString());
       return FilterHeadersStatusValues.StopIteration;
     }
+    if (this.role() == "trailers") {
+      return FilterHeadersStatusValues.Continue;
+    }
     say("x-tag " + stream_context.headers.request.get("X-TAG"));
-    const absent = bytes("x-absent");
-    say("x-absent " + imports.proxy_get_header_map_value(
-      0, changetype<usize>(absent), absent.byteLength, globalArrayBufferReference.bufferPtr(), globalArrayBufferReference.sizePtr()).toString());
-    say("add " + header(0, "x-added", "1", true));
-    say("add " + header(0, "x-tag", "c", true));
-    say("replace " + header(0, "x-replaced", "ä", false));
-    say("remove " + remove(0, "x-removed"));
-    say("remove " + remove(0, "x-absent"));
+    edit(0);
     say("fields " + list(stream_context.headers.request.get_headers()));
     say("add to the response " + header(2, "x", "y", true));
     this.properties();
@@ -242,6 +251,9 @@ class Stream extends Context {
   onRequestBody(size: usize, end: bool): FilterDataStatusValues {
     say("request_body " + size.toString() + " " + end.toString());
     say("body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, size as u32)) + " 0");
+    if (this.role() == "trailers") {
+      return end ? FilterDataStatusValues.Continue : FilterDataStatusValues.StopIterationAndBuffer;
+    }
     say("part of the body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 1, 3)) + " 0");
     say("replace " + set_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, everything, bytes("other")).toString());
     say("append " + set_buffer_bytes(BufferTypeValues.HttpRequestBody, everything, 0, bytes("!")).toString());
@@ -255,6 +267,10 @@ class Stream extends Context {
     const all = stream_context.headers.response.get_headers();
     say("fields " + list(all));
     if (this.role() == "deny") {
+      return FilterHeadersStatusValues.Continue;
+    }
+    if (this.role() == "trailers") {
+      say("trailers of the request " + list(stream_context.trailers.request.get_headers()));
       return FilterHeadersStatusValues.Continue;
     }
     all.push(makeHeaderPair("x-all", "1"));
@@ -271,8 +287,39 @@ class Stream extends Context {
       return FilterDataStatusValues.Continue;
     }
     say("body " + text(get_buffer_bytes(BufferTypeValues.HttpResponseBody, 0, everything)) + " 0");
+    if (this.role() == "trailers") {
+      return FilterDataStatusValues.Continue;
+    }
     say("replace " + set_buffer_bytes(BufferTypeValues.HttpResponseBody, 0, everything, bytes("bye")).toString());
     return FilterDataStatusValues.Continue;
+  }
+
+  // The body of the request is held until here, that of the response has gone on.
+
+  onRequestTrailers(fields: u32): FilterTrailersStatusValues {
+    say("request_trailers " + fields.toString());
+    say("fields " + list(stream_context.trailers.request.get_headers()));
+    say("x-tag " + stream_context.trailers.request.get("X-TAG"));
+    edit(1);
+    say("fields " + list(stream_context.trailers.request.get_headers()));
+    say("body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, everything)) + " 0");
+    say("replace " + set_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, everything, bytes("other")).toString());
+    say("add to the response " + header(3, "x", "y", true));
+    return FilterTrailersStatusValues.Continue;
+  }
+
+  onResponseTrailers(fields: u32): FilterTrailersStatusValues {
+    say("response_trailers " + fields.toString());
+    const all = stream_context.trailers.response.get_headers();
+    say("fields " + list(all));
+    all.push(makeHeaderPair("x-all", "1"));
+    stream_context.trailers.response.set_headers(all);
+    say("set all 0");
+    say("fields " + list(stream_context.trailers.response.get_headers()));
+    say("body  " + imports.proxy_get_buffer_bytes(
+      BufferTypeValues.HttpResponseBody, 0, everything, globalArrayBufferReference.bufferPtr(), globalArrayBufferReference.sizePtr()).toString());
+    say("add to the request " + header(1, "x", "y", true));
+    return FilterTrailersStatusValues.Continue;
   }
 
   onNewConnection(): FilterStatusValues {
@@ -316,6 +363,10 @@ class Stream extends Context {
       return;
     }
     say("method " + stream_context.headers.request.get(":method") + " 0");
+    if (this.role() == "trailers") {
+      say("trailers of the request " + list(stream_context.trailers.request.get_headers()));
+      say("trailers of the response " + list(stream_context.trailers.response.get_headers()));
+    }
     say("add " + header(0, "x", "y", true));
   }
 

@@ -8,6 +8,7 @@ import {
   Counter,
   FilterDataStatusValues,
   FilterHeadersStatusValues,
+  FilterTrailersStatusValues,
   GrpcStatusValues,
   HeaderPair,
   Headers,
@@ -61,12 +62,18 @@ class Root extends RootContext {
 }
 
 class Stream extends Context {
+  trailers: bool = false; // the request is that of the scenario with trailers
+
   onRequestHeaders(fields: u32, end: bool): FilterHeadersStatusValues {
     say("request_headers " + fields.toString() + " " + (end ? "true" : "false"));
     say("fields " + list(stream_context.headers.request.get_headers()));
     if (stream_context.headers.request.get("x-deny") != "") {
       say("answer " + send_local_response(403, "", String.UTF8.encode("not you"), [pair("x-why", "because")], GrpcStatusValues.InvalidCode).toString());
       return FilterHeadersStatusValues.StopIteration;
+    }
+    if (stream_context.headers.request.get("x-trailers") != "") {
+      this.trailers = true;
+      return FilterHeadersStatusValues.Continue;
     }
     say("x-tag " + stream_context.headers.request.get("X-TAG"));
     stream_context.headers.request.add("x-added", "1");
@@ -98,6 +105,9 @@ class Stream extends Context {
   onRequestBody(size: usize, end: bool): FilterDataStatusValues {
     say("request_body " + size.toString() + " " + (end ? "true" : "false"));
     say("body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, size as u32)) + " 0");
+    if (this.trailers) {
+      return end ? FilterDataStatusValues.Continue : FilterDataStatusValues.StopIterationAndBuffer;
+    }
     say("part of the body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 1, 3)) + " 0");
     return FilterDataStatusValues.Continue;
   }
@@ -105,6 +115,10 @@ class Stream extends Context {
   onResponseHeaders(fields: u32, end: bool): FilterHeadersStatusValues {
     say("response_headers " + fields.toString() + " " + (end ? "true" : "false"));
     say("fields " + list(stream_context.headers.response.get_headers()));
+    if (this.trailers) {
+      say("trailers of the request " + list(stream_context.trailers.request.get_headers()));
+      return FilterHeadersStatusValues.Continue;
+    }
     stream_context.headers.response.add("x-all", "1"); // set_headers does not compile
     say("status " + stream_context.headers.response.get(":status") + " 0");
     return FilterHeadersStatusValues.Continue;
@@ -116,6 +130,30 @@ class Stream extends Context {
     return FilterDataStatusValues.Continue;
   }
 
+  // The body of the request is held until here, that of the response has gone on.
+
+  onRequestTrailers(fields: u32): FilterTrailersStatusValues {
+    say("request_trailers " + fields.toString());
+    say("fields " + list(stream_context.trailers.request.get_headers()));
+    say("x-tag " + stream_context.trailers.request.get("X-TAG"));
+    stream_context.trailers.request.add("x-added", "1");
+    stream_context.trailers.request.add("x-tag", "c");
+    stream_context.trailers.request.replace("x-replaced", "ä");
+    stream_context.trailers.request.remove("x-removed");
+    stream_context.trailers.request.remove("x-absent");
+    say("fields " + list(stream_context.trailers.request.get_headers()));
+    say("body " + text(get_buffer_bytes(BufferTypeValues.HttpRequestBody, 0, everything)) + " 0");
+    return FilterTrailersStatusValues.Continue;
+  }
+
+  onResponseTrailers(fields: u32): FilterTrailersStatusValues {
+    say("response_trailers " + fields.toString());
+    say("fields " + list(stream_context.trailers.response.get_headers()));
+    stream_context.trailers.response.add("x-all", "1");
+    say("fields " + list(stream_context.trailers.response.get_headers()));
+    return FilterTrailersStatusValues.Continue;
+  }
+
   onDone(): bool {
     say("done");
     return true;
@@ -125,6 +163,10 @@ class Stream extends Context {
     say("log");
     stream_context.headers.request.add("x", "y"); // too late, of which nothing is said
     say("method " + stream_context.headers.request.get(":method") + " 0");
+    if (this.trailers) {
+      say("trailers of the request " + list(stream_context.trailers.request.get_headers()));
+      say("trailers of the response " + list(stream_context.trailers.response.get_headers()));
+    }
   }
 
   onDelete(): void {

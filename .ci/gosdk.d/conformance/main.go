@@ -1,6 +1,6 @@
 // Command conformance goes through the callbacks and the host calls that the SDK offers, and logs a line of each: what it was called with,
 // and what it was answered, a status as its number. The same program is written in WAT and in AssemblyScript; host/languages_test.go compares
-// what they say. What it does is its configuration: request, deny, connection or service.
+// what they say. What it does is its configuration: request, deny, trailers, connection or service.
 package main
 
 import (
@@ -168,6 +168,9 @@ func (s *stream) OnHttpRequestHeaders(fields int, end bool) types.Action {
 		say("answer", proxywasm.SendHttpResponse(403, [][2]string{{"x-why", "because"}}, []byte("not you"), -1))
 		return types.ActionPause
 	}
+	if s.role == "trailers" {
+		return types.ActionContinue
+	}
 	value, _ := proxywasm.GetHttpRequestHeader("X-TAG")
 	say("x-tag", value)
 	_, err = proxywasm.GetHttpRequestHeader("x-absent")
@@ -235,6 +238,12 @@ func (s *stream) OnHttpRequestBody(size int, end bool) types.Action {
 	say("request_body", size, end)
 	body, err := proxywasm.GetHttpRequestBody(0, size)
 	say("body", body, err)
+	if s.role == "trailers" {
+		if end {
+			return types.ActionContinue
+		}
+		return types.ActionPause
+	}
 	part, err := proxywasm.GetHttpRequestBody(1, 3)
 	say("part of the body", part, err)
 	say("replace", proxywasm.ReplaceHttpRequestBody([]byte("other")))
@@ -252,6 +261,11 @@ func (s *stream) OnHttpResponseHeaders(fields int, end bool) types.Action {
 	if s.role == "deny" {
 		return types.ActionContinue
 	}
+	if s.role == "trailers" {
+		trailers, err := proxywasm.GetHttpRequestTrailers()
+		say("trailers of the request", list(trailers, err))
+		return types.ActionContinue
+	}
 	say("set all", proxywasm.ReplaceHttpResponseHeaders(append(all, [2]string{"x-all", "1"})))
 	status, err := proxywasm.GetHttpResponseHeader(":status")
 	say("status", status, err)
@@ -266,7 +280,47 @@ func (s *stream) OnHttpResponseBody(size int, end bool) types.Action {
 	}
 	body, err := proxywasm.GetHttpResponseBody(0, everything)
 	say("body", body, err)
+	if s.role == "trailers" {
+		return types.ActionContinue
+	}
 	say("replace", proxywasm.ReplaceHttpResponseBody([]byte("bye")))
+	return types.ActionContinue
+}
+
+// The body of the request is held until here, that of the response has gone on.
+
+func (s *stream) OnHttpRequestTrailers(fields int) types.Action {
+	say("request_trailers", fields)
+	all, err := proxywasm.GetHttpRequestTrailers()
+	say("fields", list(all, err))
+	value, _ := proxywasm.GetHttpRequestTrailer("X-TAG")
+	say("x-tag", value)
+	_, err = proxywasm.GetHttpRequestTrailer("x-absent")
+	say("x-absent", err)
+	say("add", proxywasm.AddHttpRequestTrailer("x-added", "1"))
+	say("add", proxywasm.AddHttpRequestTrailer("x-tag", "c"))
+	say("replace", proxywasm.ReplaceHttpRequestTrailer("x-replaced", "ä"))
+	say("remove", proxywasm.RemoveHttpRequestTrailer("x-removed"))
+	say("remove", proxywasm.RemoveHttpRequestTrailer("x-absent"))
+	all, err = proxywasm.GetHttpRequestTrailers()
+	say("fields", list(all, err))
+	body, err := proxywasm.GetHttpRequestBody(0, everything)
+	say("body", body, err)
+	say("replace", proxywasm.ReplaceHttpRequestBody([]byte("other")))
+	say("add to the response", proxywasm.AddHttpResponseTrailer("x", "y"))
+	return types.ActionContinue
+}
+
+func (s *stream) OnHttpResponseTrailers(fields int) types.Action {
+	say("response_trailers", fields)
+	all, err := proxywasm.GetHttpResponseTrailers()
+	say("fields", list(all, err))
+	say("set all", proxywasm.ReplaceHttpResponseTrailers(append(all, [2]string{"x-all", "1"})))
+	all, err = proxywasm.GetHttpResponseTrailers()
+	say("fields", list(all, err))
+	body, err := proxywasm.GetHttpResponseBody(0, everything)
+	say("body", body, err)
+	say("add to the request", proxywasm.AddHttpRequestTrailer("x", "y"))
 	return types.ActionContinue
 }
 
@@ -274,6 +328,12 @@ func (s *stream) OnHttpStreamDone() {
 	say("log")
 	method, err := proxywasm.GetHttpRequestHeader(":method")
 	say("method", method, err)
+	if s.role == "trailers" {
+		all, err := proxywasm.GetHttpRequestTrailers()
+		say("trailers of the request", list(all, err))
+		all, err = proxywasm.GetHttpResponseTrailers()
+		say("trailers of the response", list(all, err))
+	}
 	say("add", proxywasm.AddHttpRequestHeader("x", "y"))
 }
 
