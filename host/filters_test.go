@@ -21,6 +21,18 @@ func echo(x *hosttest.Exchange) bool {
 	return x.Write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
+// echoAll is echo, with a trailer behind the body where the target has quiet in it.
+func echoAll(x *hosttest.Exchange) bool {
+	if !strings.Contains(x.Target, "quiet") {
+		return echo(x)
+	}
+	body, err := io.ReadAll(x.Body)
+	if err != nil {
+		return false
+	}
+	return x.Write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\nX-Tag: t\r\n\r\n", len(body), body)
+}
+
 // filters writes the filters part of a configuration: a guest's name each, and
 // perhaps further keys behind it.
 func filters(t testing.TB, guests ...string) string {

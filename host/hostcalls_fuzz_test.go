@@ -182,12 +182,7 @@ func startFuzzed(f *testing.F, program *fuzzedCalls) (gateways []*fuzzedGateway)
 	})
 	engine := hosttest.StartFakeDocker(f)
 	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
-	engine.Handle("POST /images/load", func(x *hosttest.Exchange) bool {
-		if strings.Contains(x.Target, "quiet") {
-			return echoTrailers(x)
-		}
-		return echo(x)
-	})
+	engine.Handle("POST /images/load", echoAll)
 	engine.Handle("POST /containers/create", echo)
 	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, "early"))
 	for _, version := range []abi.Version{abi.V0_2_1, abi.V0_2_0, abi.V0_1_0} {

@@ -42,7 +42,7 @@ var (
 // menagerie is every guest of testdata/guests/hostile with all that it can do.
 func menagerie() []attack {
 	var all []attack
-	const stages = "stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data]"
+	const stages = "stages: [request_headers, request_body, response_headers, response_body, downstream_data, upstream_data, request_trailers, response_trailers]"
 	// In each callback: what a client does to get there, and what it is answered.
 	for _, where := range []struct {
 		letters, by string
@@ -51,6 +51,8 @@ func menagerie() []attack {
 		{"nh", "get", 503},
 		{"bH", "post", 503},
 		{"B", "post", 0}, // its head is out
+		{"e", "trailers", 503},
+		{"E", "trailers", 0}, // its head is out
 		{"NduDLK", "hijack", 0},
 		{"xy", "hijack", 0},
 		{"DLK", "get", 0}, // the next one may have begun on the instance that is lost
@@ -151,7 +153,7 @@ func newField(t *testing.T, a attack) *field {
 		said = append(said, "3\r\n{}\n\r\n")
 	}
 	engine.Handle("GET /events", hosttest.Pieces(f.step, said...))
-	engine.Handle("POST /images/load", echo)
+	engine.Handle("POST /images/load", echoAll)
 	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, "early"))
 	engine.Handle("GET /containers/c/json", hosttest.JSON(200, `{"Id":"`+someID+`","Name":"/c","Config":{"Tty":true}}`))
 	dir := shortDir(t)
@@ -219,6 +221,8 @@ func (f *field) attack(t *testing.T, a attack) int {
 		return 0
 	case "post":
 		write(t, conn, "POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: 4\r\n\r\nbody")
+	case "trailers": // which are answered with some
+		write(t, conn, "POST /images/load?quiet=1 HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Tag: a\r\n\r\n")
 	case "hijack":
 		write(t, conn, "%s", attach)
 		write(t, conn, "typed")

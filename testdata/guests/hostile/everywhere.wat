@@ -3,8 +3,8 @@
 ;;
 ;; l loops, t traps, r calls itself without end. For proxy_on_vm_start the letters are its VM configuration.
 ;;
-;; v proxy_on_vm_start, c configure, n context_create (of a stream), h request_headers, b request_body, H response_headers,
-;; B response_body, N new_connection, d downstream_data, u upstream_data, x downstream_connection_close,
+;; v proxy_on_vm_start, c configure, n context_create (of a stream), h request_headers, b request_body, e request_trailers,
+;; H response_headers, B response_body, E response_trailers, N new_connection, d downstream_data, u upstream_data, x downstream_connection_close,
 ;; y upstream_connection_close, D done, L log, K delete, t tick (every 10 ms), q queue_ready (each request puts an item
 ;; into its queue), a http_call_response, 1 to 4 the gRPC callbacks in their order (each request makes such a call to the
 ;; upstream svc), p the allocator.
@@ -83,8 +83,10 @@
       (return (i32.const 1))))
     (i32.const 0))
   (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) (call $at (i32.const 98)) (i32.const 0))
+  (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) (call $at (i32.const 101)) (i32.const 0))
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $at (i32.const 72)) (i32.const 0))
   (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (call $at (i32.const 66)) (i32.const 0))
+  (func (export "proxy_on_response_trailers") (param i32 i32) (result i32) (call $at (i32.const 69)) (i32.const 0))
   (func (export "proxy_on_new_connection") (param i32) (result i32) (call $at (i32.const 78)) (i32.const 0))
   (func (export "proxy_on_downstream_data") (param i32 i32 i32) (result i32) (call $at (i32.const 100)) (i32.const 0))
   (func (export "proxy_on_upstream_data") (param i32 i32 i32) (result i32) (call $at (i32.const 117)) (i32.const 0))
