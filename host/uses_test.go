@@ -171,6 +171,8 @@ func everyUse() (uses []use) {
 	}
 	add(abi.ImportGetHeaderMapValue, abi.MapTypeHTTPRequestHeaders, "X-Tag", result, result)
 	add(abi.ImportGetHeaderMapValue, abi.MapTypeHTTPResponseHeaders, ":status", result, result)
+	add(abi.ImportGetHeaderMapValue, abi.MapTypeHTTPRequestTrailers, "X-Tag", result, result)
+	add(abi.ImportGetHeaderMapValue, abi.MapTypeHTTPResponseTrailers, "X-Tag", result, result)
 	add(abi.ImportGetHeaderMapValue, abi.MapTypeHTTPCallResponseHeaders, ":status", result, result)
 	for m := range abi.MapType(9) {
 		add(abi.ImportAddHeaderMapValue, m, "x-use", "1")
