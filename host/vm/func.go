@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
@@ -135,11 +136,25 @@ func (i *Instance) poison(f *Func, err error) {
 // unreachable is what a guest that has used up what it may use traps by.
 const unreachable = "unreachable"
 
+// withoutAdded is a stack without the functions that metering added, which are on top of it
+// and have no names: ".$12(i32)".
+func (i *Instance) withoutAdded(stack string) string {
+	for {
+		top, rest, _ := strings.Cut(stack, "\n")
+		name, _, _ := strings.Cut(top, "(")
+		n, err := strconv.ParseUint(name[strings.LastIndexByte(name, '$')+1:], 10, 32)
+		if err != nil || uint32(n) < i.code.added {
+			return stack
+		}
+		stack = rest
+	}
+}
+
 // explain tells a trap that metering made from one of the guest's own.
 func (i *Instance) explain(trap *TrapError) {
 	metered := i.left() < 0 || int64(i.stack.Get()) < 0
-	if metered && trap.Reason == unreachable { // in the function that metering added
-		_, trap.Stack, _ = strings.Cut(trap.Stack, "\n")
+	if metered && trap.Reason == unreachable {
+		trap.Stack = i.withoutAdded(trap.Stack)
 	}
 	switch {
 	case trap.Reason != unreachable && trap.Err != errOverdrawn:

@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -87,6 +88,55 @@ func TestLargeInstancesAreMadeAndPutBackInTurns(t *testing.T) {
 				t.Error("it was not put back")
 			}
 		})
+	}
+}
+
+// A fill of 32 MiB pays for what it has done when it runs out of fuel, and not for all; it
+// traps in the guest's own function, and not in one that was added.
+func TestALongFillEndsWithItsFuel(t *testing.T) {
+	const budget = 1_000_000
+	i := instantiate(t, "large-memory", vm.InstanceOptions{Fuel: budget})
+	_, err := i.Func("fill").Call()
+	trap := trapped(t, err, "used up its fuel of 1000000 units")
+	if got := i.Used(); got > budget+9000 {
+		t.Errorf("it used %d units of %d", got, budget)
+	}
+	if !strings.HasPrefix(trap.Stack, ".$2()") {
+		t.Errorf("got the stack %q, want function 2", trap.Stack)
+	}
+}
+
+// With enough, it is left all the same: it waits for its turn in the middle of the fill.
+func TestALongFillIsInterrupted(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	i, err := compile(t, engine, "large-memory").Instantiate(vm.InstanceOptions{Fuel: 1 << 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	all, _ := engine.Lanes()
+	for range all {
+		engine.EnterLane("others")
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := i.Func("fill").Call()
+		ended <- err
+	}()
+	waitFor(t, "call that computes at length", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
+	first, _ := i.Memory().ReadByte(0)
+	last, _ := i.Memory().ReadByte(32<<20 - 1)
+	if first != 7 || last != 0 {
+		t.Errorf("the first byte is %d and the last %d, want 7 and 0", first, last)
+	}
+	for range all {
+		engine.LeaveLane()
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if last, _ = i.Memory().ReadByte(32<<20 - 1); last != 7 {
+		t.Errorf("in the end the last byte is %d, want 7", last)
 	}
 }
 

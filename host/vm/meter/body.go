@@ -13,7 +13,7 @@ type edit struct {
 	// shifted to the left; for a reference, the function.
 	cost int32
 	// until is the edit after the loop, for beginLoop; where the code goes on, for
-	// a reference.
+	// a reference; the helper of a bulk operation, 0 where it has none.
 	until int32
 }
 
@@ -384,6 +384,16 @@ func (b *body) bulk(at int, shift int32) {
 	b.edits = append(b.edits, edit{at: at, kind: bulk, cost: shift})
 }
 
+// divide has the bulk operation that was just read done in pieces where it is long.
+func (b *body) divide(op, segment uint32) {
+	if op != miscMemoryInit {
+		segment = 0
+	}
+	if b.err == nil {
+		b.edits[len(b.edits)-1].until = b.inPieces(op, segment)
+	}
+}
+
 // misc reads an instruction that begins with 0xfc, and returns what it costs
 // besides its length.
 func (b *body) misc(at int) int64 {
@@ -404,12 +414,14 @@ func (b *body) misc(at int) int64 {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // saturating conversions
 		return costPlain
 	case miscMemoryInit, miscMemoryCopy:
-		r.u32()
+		segment := r.u32()
 		r.u32()
 		b.bulk(at, bytesShift)
+		b.divide(op, segment)
 	case miscMemoryFill:
 		r.u32()
 		b.bulk(at, bytesShift)
+		b.divide(op, 0)
 	case miscTableInit, miscTableCopy:
 		r.u32()
 		r.u32()

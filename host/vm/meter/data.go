@@ -40,6 +40,7 @@ func (m *module) readData() {
 	size := r.u32()
 	content := r.pos
 	r.take(size)
+	m.dataSizes = append(m.dataSizes, size)
 	if r.err != nil || kind == 1 {
 		return
 	}

@@ -47,6 +47,10 @@ type Options struct {
 	// that are alive. A unit is about a nanosecond. Default 8,000,000,000.
 	Complexity uint64
 
+	// Piece is how many bytes of memory are worked on at once by a bulk operation that is
+	// longer than the fuel that is left. Default DefaultPiece.
+	Piece uint32
+
 	// Pauses has a guest that has used up its fuel ask for a page of memory, with the fuel
 	// still below zero, before it traps: the allocator of its memory may give it more fuel
 	// and refuse the page. So that it is always asked, the memory's own maximum is left
@@ -81,6 +85,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Entries, 100_000)
 	set(&o.Tables, 16)
 	set(&o.TableElements, 1<<17)
+	set(&o.Piece, DefaultPiece)
 	if o.Complexity == 0 {
 		o.Complexity = 8_000_000_000
 	}
@@ -99,6 +104,8 @@ type Result struct {
 	// MaxPages is the maximum of the memory that was left out, if Bounded.
 	MaxPages uint32
 	Bounded  bool
+	// Added is the index of the first function that was added; those after it were, too.
+	Added uint32
 	// Functions is the number of functions that the module defines, Charges the
 	// number of places where fuel is charged, and Bulk those of them that charge
 	// by length.

@@ -64,8 +64,13 @@ type module struct {
 	large     []largeData // segments of data that are to be divided
 	namesData bool        // code names segments of data
 	ownMemory bool
-	grows     bool   // code grows tables
-	bodies    []span // of functions
+	grows     bool     // code grows tables
+	bodies    []span   // of functions
+	memory    bool     // there is one
+	dataSizes []uint32 // of segments
+	// added are the helpers, and helpers their numbers in it and one more.
+	added   []helper
+	helpers map[helper]int32
 	// mostNamed is the last function that is named outside of functions, and where.
 	mostNamed uint32
 	namedAt   int
@@ -107,11 +112,11 @@ func (m *module) functionShape(function uint32) shape {
 	return m.shapes[types[index]]
 }
 
-// added is how many functions are added, each with a type: the one that pauses, where
-// there are others that may call it.
-func (m *module) added() uint64 { return uint64(min(len(m.bodies), 1)) }
+// adds tells whether functions are added: the one that pauses, and helpers, where
+// there are others that may call them.
+func (m *module) adds() bool { return len(m.bodies) > 0 }
 
-// pause is the index of the function that is added.
+// pause is the index of the first function that is added.
 func (m *module) pause() uint64 { return uint64(len(m.imported) + len(m.bodies)) }
 
 // named keeps a function's index that something names. What the original does not have
@@ -255,6 +260,7 @@ func (m *module) readSection(s *section) {
 		}
 	case sectionMemory:
 		m.ownMemory = r.u32() > 0
+		m.memory = m.memory || m.ownMemory
 		r.pos = r.end
 	case sectionGlobal:
 		n := r.within("globals", m.options.Globals, m.globals)
@@ -347,6 +353,7 @@ func (m *module) readImports() {
 			m.readTable(false)
 		case kindMemory:
 			r.limits()
+			m.memory = true
 		case kindGlobal:
 			r.valueType()
 			r.byte()

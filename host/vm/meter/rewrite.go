@@ -14,6 +14,8 @@ type writer struct {
 	pause                 uint64 // the function that is called when one of them is below zero
 	fuelLocal, stackLocal uint64 // i64
 	lengthLocal           uint64 // i32
+
+	firstLocal, secondLocal uint64 // the same: other operands
 }
 
 // newWriter reads all functions, and with them what has to be known before anything is
@@ -28,7 +30,11 @@ func (m *module) newWriter() *writer {
 // before it.
 func (w *writer) writeFunctions(size int) []byte {
 	m := w.module
-	content := binary.AppendUvarint(nil, uint64(len(m.bodies))+m.added())
+	n := uint64(len(m.bodies))
+	if m.adds() {
+		n += 1 + uint64(len(m.added))
+	}
+	content := binary.AppendUvarint(nil, n)
 	for i, where := range m.bodies {
 		if !w.body.read(where, m.shapes[m.types[i]]) {
 			return nil
@@ -42,9 +48,15 @@ func (w *writer) writeFunctions(size int) []byte {
 			return nil
 		}
 	}
-	if m.added() > 0 {
-		content = binary.AppendUvarint(content, uint64(len(w.pausing())))
-		content = append(content, w.out...)
+	add := func(function []byte) {
+		content = binary.AppendUvarint(content, uint64(len(function)))
+		content = append(content, function...)
+	}
+	if m.adds() {
+		add(w.pausing())
+		for _, h := range m.added {
+			add(w.helping(h))
+		}
 	}
 	m.result.Functions = len(m.bodies)
 	return content
@@ -76,20 +88,15 @@ func (w *writer) function() {
 			w.charge(int32(i) < cached, func() {
 				w.op(opI64Const)
 				w.out = appendSigned(w.out, int64(e.cost))
-			})
+			}, w.callPause)
 		case bulk:
 			w.result.Bulk++
+			if e.until > 0 {
+				w.bulkInPieces(e, int32(i) < cached)
+				continue
+			}
 			w.opIndex(opLocalTee, w.lengthLocal)
-			w.charge(int32(i) < cached, func() {
-				w.opIndex(opLocalGet, w.lengthLocal)
-				w.op(opI64ExtendI32U)
-				switch {
-				case e.cost > 0:
-					w.op(opI64Const, byte(e.cost), opI64Shl)
-				case e.cost < 0:
-					w.op(opI64Const, byte(-e.cost), opI64ShrU)
-				}
-			})
+			w.charge(int32(i) < cached, func() { w.units(w.lengthLocal, e.cost) }, w.callPause)
 		case reference:
 			w.opIndex(opGlobalGet, w.stack+1+uint64(w.referred[uint32(e.cost)]))
 			from = int(e.until)
@@ -113,10 +120,11 @@ func (w *writer) function() {
 
 // declare writes the declarations of the locals, with those that are added.
 func (w *writer) declare() {
-	var fuel, length bool
+	var fuel, length, pieces bool
 	for _, e := range w.edits {
 		fuel = fuel || e.kind == beginLoop
 		length = length || e.kind == bulk
+		pieces = pieces || e.kind == bulk && e.until > 0
 	}
 	next := uint64(w.locals)
 	var added []byte
@@ -130,15 +138,17 @@ func (w *writer) declare() {
 	add(&w.fuelLocal, fuel, typeI64)
 	add(&w.stackLocal, w.paying, typeI64)
 	add(&w.lengthLocal, length, typeI32)
+	add(&w.firstLocal, pieces, typeI32)
+	add(&w.secondLocal, pieces, typeI32)
 	w.out = binary.AppendUvarint(w.out, uint64(w.groups)+uint64(len(added)/2))
 	w.out = append(w.out, w.code[w.declarations.begin:w.declarations.end]...)
 	w.out = append(w.out, added...)
 }
 
-// charge takes what cost puts on the stack from the fuel, and traps when there
-// is not enough. With the fuel in a local, the global is written all the same:
+// charge takes what cost puts on the stack from the fuel; where there is not enough it
+// does what short writes. With the fuel in a local, the global is written all the same:
 // nothing waits for it, and it is right however the function ends.
-func (w *writer) charge(local bool, cost func()) {
+func (w *writer) charge(local bool, cost, short func()) {
 	if local {
 		w.opIndex(opLocalGet, w.fuelLocal)
 		cost()
@@ -154,13 +164,15 @@ func (w *writer) charge(local bool, cost func()) {
 		w.opIndex(opGlobalGet, w.fuel)
 	}
 	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock)
-	w.opIndex(opCall, w.pause)
+	short()
 	if local { // there may be more now
 		w.opIndex(opGlobalGet, w.fuel)
 		w.opIndex(opLocalSet, w.fuelLocal)
 	}
 	w.op(opEnd)
 }
+
+func (w *writer) callPause() { w.opIndex(opCall, w.pause) }
 
 // enter is the charge at the start of a function that pays for stack, too: one
 // comparison for both.

@@ -2,6 +2,7 @@ package meter_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,10 +77,14 @@ func TestSpecificationPlainAndMetered(t *testing.T) {
 	}
 }
 
-// side is one of two worlds that must not differ.
+// side is one of three worlds that must not differ: plain, metered, and metered with so
+// little fuel at a time that the guest pauses at every turn, and does all of its bulk
+// operations in pieces of three bytes.
 type side struct {
 	runtime wazero.Runtime
 	metered bool
+	pauses  bool
+	pausing map[api.Module]bool
 	last    api.Module
 	named   map[string]api.Module // by the script's names
 	known   map[string]api.Module // to importing modules
@@ -87,20 +92,61 @@ type side struct {
 }
 
 func (s *side) instantiate(ctx context.Context, code []byte) (api.Module, error) {
+	memory := new(pausingMemory)
 	if s.metered {
-		result, err := meter.Instrument(code, meter.Options{Fuel: plenty, Stack: plenty, TableElements: 1 << 26, Nesting: 1 << 20, Tables: 100})
+		result, err := meter.Instrument(code, meter.Options{
+			Fuel: plenty, Stack: plenty, TableElements: 1 << 26, Nesting: 1 << 20, Tables: 100, Pauses: s.pauses && len(s.all) > 0, Piece: 3,
+		})
 		if err != nil {
 			return nil, err
 		}
 		code = result.Code
+		if memory.most = 1 << 32; result.Bounded {
+			memory.most = uint64(result.MaxPages) << 16
+		}
+		if result.Pauses {
+			ctx = experimental.WithMemoryAllocator(ctx, memory)
+		}
 	}
 	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module { return s.known[name] })
 	m, err := s.runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err == nil {
 		s.all = append(s.all, m)
+		if memory.used {
+			memory.fuel = m.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
+			s.pausing[m] = true
+		}
 	}
 	return m, err
 }
+
+// pausingMemory is the memory of a guest that pauses: it gives a little fuel to whoever
+// has none, see meter.Options.
+type pausingMemory struct {
+	content []byte
+	most    uint64
+	used    bool
+	gives   int64 // 0: five units
+	pauses  int
+	fuel    api.MutableGlobal // nil while the instance is being made
+}
+
+func (m *pausingMemory) Allocate(_, _ uint64) experimental.LinearMemory { m.used = true; return m }
+
+func (m *pausingMemory) Reallocate(size uint64) []byte {
+	if m.fuel != nil && int64(m.fuel.Get()) < 0 {
+		m.fuel.Set(uint64(cmp.Or(m.gives, 5)))
+		m.pauses++
+		return nil
+	}
+	if size > m.most {
+		return nil
+	}
+	m.content = append(m.content, make([]byte, size-uint64(len(m.content)))...)
+	return m.content
+}
+
+func (m *pausingMemory) Free() {}
 
 // refuel gives all modules of the side, for they may call each other, what a
 // host gives a module before a call.
@@ -109,6 +155,10 @@ func (s *side) refuel(stack int64) {
 		return
 	}
 	for _, m := range s.all {
+		if s.pausing[m] {
+			refuel(m, 0, stack)
+			continue
+		}
 		refuel(m, plenty, stack)
 	}
 }
@@ -207,6 +257,11 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 	}
 	ctx := t.Context()
 	sides := []*side{{metered: false}, {metered: true}}
+	// One whose memory others import keeps its maximum, and cannot be made to pause: the
+	// first module is spectest.
+	if name := filepath.Base(script); !strings.HasPrefix(name, "linking") && !strings.HasPrefix(name, "imports") {
+		sides = append(sides, &side{metered: true, pauses: true, pausing: make(map[api.Module]bool)})
+	}
 	for _, side := range sides {
 		side.named, side.known = make(map[string]api.Module), make(map[string]api.Module)
 		side.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCoreFeatures(features))
@@ -229,7 +284,7 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 			if err != nil {
 				t.Fatal(err)
 			}
-			var errs [2]error
+			var errs [3]error
 			for i, side := range sides {
 				m, err := side.instantiate(ctx, code)
 				errs[i] = err
@@ -239,8 +294,10 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 				}
 			}
 			compared++
-			if (errs[0] == nil) != (errs[1] == nil) {
-				t.Errorf("%s %s: plain: %v, metered: %v", what, c.Filename, errs[0], errs[1])
+			for i := range sides[1:] {
+				if (errs[0] == nil) != (errs[1+i] == nil) {
+					t.Errorf("%s %s: plain: %v, metered: %v", what, c.Filename, errs[0], errs[1+i])
+				}
 			}
 		case "register":
 			for _, side := range sides {
@@ -251,8 +308,8 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 				side.known[c.As] = m
 			}
 		case "assert_return", "action", "assert_trap":
-			var results [2][]uint64
-			var errs [2]error
+			var results [3][]uint64
+			var errs [3]error
 			for i, side := range sides {
 				m := side.last
 				if c.Action.Module != "" {
@@ -269,8 +326,10 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 				}
 			}
 			compared++
-			if !slices.Equal(results[0], results[1]) || reason(errs[0]) != reason(errs[1]) {
-				t.Errorf("%s: plain: %x %v, metered: %x %v", what, results[0], errs[0], results[1], errs[1])
+			for i := range sides[1:] {
+				if !slices.Equal(results[0], results[1+i]) || reason(errs[0]) != reason(errs[1+i]) {
+					t.Errorf("%s: plain: %x %v, metered: %x %v", what, results[0], errs[0], results[1+i], errs[1+i])
+				}
 			}
 		case "assert_exhaustion":
 			// The stack of the metered module ends long before wazero's.
@@ -286,8 +345,10 @@ func runSpec(t *testing.T, script string, spectest []byte, features api.CoreFeat
 		}
 	}
 	for i, plain := range sides[0].all {
-		if want, got := content(plain), content(sides[1].all[i]); !bytes.Equal(want, got) {
-			t.Errorf("memory of module %d differs", i)
+		for _, side := range sides[1:] {
+			if want, got := content(plain), content(side.all[i]); !bytes.Equal(want, got) {
+				t.Errorf("memory of module %d differs", i)
+			}
 		}
 	}
 	if compared == 0 {

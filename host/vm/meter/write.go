@@ -2,6 +2,7 @@ package meter
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 )
 
@@ -51,18 +52,15 @@ func (m *module) write() {
 			n := r.u32()
 			section(s.id, m.appendExports(nil, n, m.code[r.pos:s.end]))
 		case sectionType, sectionFunction:
-			if m.added() == 0 {
+			if !m.adds() {
 				out = append(out, m.code[s.begin:s.end]...)
 				continue
 			}
-			content := binary.AppendUvarint(nil, uint64(r.u32())+1)
-			content = append(content, m.code[r.pos:s.end]...)
 			if s.id == sectionType {
-				content = append(content, 0x60, 0, 0) // it takes and gives nothing
+				section(s.id, m.appendTypes(r.u32(), m.code[r.pos:s.end]))
 			} else {
-				content = binary.AppendUvarint(content, uint64(len(m.shapes)))
+				section(s.id, m.appendFunctions(r.u32(), m.code[r.pos:s.end]))
 			}
-			section(s.id, content)
 		case sectionMemory:
 			out = append(out, m.appendMemory(s)...)
 		case sectionDataCount, sectionData:
@@ -86,6 +84,7 @@ func (m *module) write() {
 	before(len(order))
 	m.result.Code = out
 	m.result.Instance = m.counted()
+	m.result.Added = uint32(m.pause())
 	if !m.elusive && len(m.mutable) <= maxState {
 		m.result.StateInMemory = true
 		for i := range m.mutable {
@@ -113,6 +112,29 @@ func (m *module) counted() Instance {
 
 // stateName is what the module's ith mutable global is exported as.
 func stateName(i int) string { return statePrefix + strconv.Itoa(i) }
+
+// appendTypes adds the types of the functions that are added: the one that pauses takes and
+// gives nothing, helpers take and give lengths.
+func (m *module) appendTypes(n uint32, old []byte) []byte {
+	added := [][]byte{{0x60, 0, 0}}
+	if len(m.added) > 0 {
+		added = append(added, []byte{0x60, 3, typeI32, typeI32, typeI32, 1, typeI32})
+	}
+	out := binary.AppendUvarint(nil, uint64(n)+uint64(len(added)))
+	out = append(out, old...)
+	return append(out, slices.Concat(added...)...)
+}
+
+func (m *module) appendFunctions(n uint32, old []byte) []byte {
+	pausing := uint64(len(m.shapes))
+	out := binary.AppendUvarint(nil, uint64(n)+1+uint64(len(m.added)))
+	out = append(out, old...)
+	out = binary.AppendUvarint(out, pausing)
+	for range m.added {
+		out = binary.AppendUvarint(out, pausing+1)
+	}
+	return out
+}
 
 func (m *module) appendGlobals(out []byte, n uint32, old []byte) []byte {
 	out = binary.AppendUvarint(out, uint64(n)+2+uint64(len(m.constants)))
@@ -155,7 +177,7 @@ func (m *module) appendExports(out []byte, n uint32, old []byte) []byte {
 func (m *module) appendMemory(s section) []byte {
 	same := m.code[s.begin:s.end]
 	r := reader{code: m.code, pos: s.content, end: s.end}
-	if !m.options.Pauses || m.added() == 0 || r.u32() != 1 || r.pos == s.end || m.code[r.pos] > 1 {
+	if !m.options.Pauses || !m.adds() || r.u32() != 1 || r.pos == s.end || m.code[r.pos] > 1 {
 		return same // or shared, which is for the compiler to refuse
 	}
 	least, most, bounded := r.limits()
