@@ -62,6 +62,7 @@ type Upstream struct {
 	scheme           string
 	dialer           net.Dialer
 	http             *http.Transport
+	connections      connections
 
 	mu     sync.Mutex      // guards what follows
 	grpc   *http.Transport // made when it is first needed
@@ -140,7 +141,7 @@ func (u *Upstream) transport(http1, http2 bool) *http.Transport {
 		// Whatever the guest wrote into :authority, and whatever the environment
 		// says of proxies, this is where it goes.
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return u.dialer.DialContext(ctx, u.network, u.address)
+			return u.connections.dial(ctx, &u.dialer, u.network, u.address)
 		},
 		TLSClientConfig:        u.tls,
 		TLSHandshakeTimeout:    dialTimeout,
@@ -191,7 +192,7 @@ func (u *Upstream) timeout(asked time.Duration) time.Duration {
 	return asked
 }
 
-// Close closes the idle connections. It is for when no call is under way.
+// Close closes all connections. It is for when no call is under way.
 func (u *Upstream) Close() {
 	u.mu.Lock()
 	u.closed = true
@@ -203,4 +204,5 @@ func (u *Upstream) Close() {
 	if grpc != nil {
 		grpc.CloseIdleConnections()
 	}
+	u.connections.close()
 }
