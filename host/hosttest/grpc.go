@@ -25,13 +25,17 @@ func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// StartGRPC serves gRPC on a listener until the test ends, and returns its address
-// as a configuration has it. Every call, of whatever service and method, goes to
-// the handler, which sends and receives *[]byte.
+// GRPC is a server every call of which, of whatever service and method, goes to the
+// handler, which sends and receives *[]byte.
+func GRPC(handler grpc.StreamHandler, options ...grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append(options, grpc.ForceServerCodecV2(bytesCodec{}), grpc.UnknownServiceHandler(handler))...)
+}
+
+// StartGRPC serves [GRPC] on a listener until the test ends, and returns its address
+// as a configuration has it.
 func StartGRPC(t testing.TB, l net.Listener, handler grpc.StreamHandler, options ...grpc.ServerOption) (address string) {
 	t.Helper()
-	server := grpc.NewServer(append(options, grpc.ForceServerCodecV2(bytesCodec{}), grpc.UnknownServiceHandler(handler))...)
-	return ServeGRPC(t, l, server)
+	return ServeGRPC(t, l, GRPC(handler, options...))
 }
 
 // ServeGRPC is StartGRPC for a server that exists.
