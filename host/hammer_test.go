@@ -110,7 +110,7 @@ func TestEverythingAtOnce(t *testing.T) {
 
 // round opens streams of all kinds, hundreds at a time. swap is called now and then.
 func (h *hammer) round(swap func()) {
-	const workers, each = 200, 3
+	const workers, each = 200, 2
 	var wait sync.WaitGroup
 	var done atomic.Int32
 	for worker := range workers {
@@ -119,7 +119,7 @@ func (h *hammer) round(swap func()) {
 			defer wait.Done()
 			for n := range each {
 				h.one((worker+n*workers)%len(hammerKinds), (worker+3*n)%7 == 6)
-				if done.Add(1)%75 == 0 {
+				if done.Add(1)%50 == 0 {
 					swap()
 				}
 			}
