@@ -214,7 +214,7 @@ func (f *freshSupply) refill() {
 			err := f.plugin.protect(func() error {
 				instance, err := f.plugin.startInstance(freshShard)
 				if err != nil {
-					f.plugin.log.Error("cannot start an instance in advance", slog.Any("error", err))
+					f.plugin.tell(slog.LevelError, "cannot start an instance in advance", slog.Any("error", err))
 					return err
 				}
 				if !f.keep(instance) {

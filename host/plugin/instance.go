@@ -216,18 +216,18 @@ func (i *Instance) lose(err error) {
 	defer i.plugin.replace(i)
 	defer i.close()
 	var trap *vm.TrapError
-	attrs := []any{slog.Any("error", err)}
+	attrs := []slog.Attr{slog.Any("error", err)}
 	if errors.As(err, &trap) && trap.Stack != "" {
-		attrs = append(attrs, slog.String("stack", trap.Stack))
+		attrs = append(attrs, slog.String("stack", readable(trap.Stack)))
 	}
 	attrs = append(attrs, i.exceeded(trap)...)
 	switch {
 	case i.ending:
 		// AssemblyScript's SDKs know no root context in proxy_on_done: that is no crash
 		// that anybody has to hear of at each reload, nor one for the budget.
-		i.plugin.log.Info("the filter crashed when it was told of its end; nothing but what it wanted to do then is lost", attrs...)
+		i.plugin.tell(slog.LevelInfo, "the filter crashed when it was told of its end; nothing but what it wanted to do then is lost", attrs...)
 	case i.serving: // else the error goes up to whoever starts it
-		i.plugin.log.Error("the filter crashed; its instance is discarded", attrs...)
+		i.plugin.tell(slog.LevelError, "the filter crashed; its instance is discarded", attrs...)
 		i.plugin.metrics.Trapped(why(err))
 		i.plugin.crashed()
 	}
@@ -235,11 +235,11 @@ func (i *Instance) lose(err error) {
 
 // exceeded names the limit that a guest which trapped had come to, if that is one of the
 // configuration's.
-func (i *Instance) exceeded(trap *vm.TrapError) []any {
+func (i *Instance) exceeded(trap *vm.TrapError) []slog.Attr {
 	if trap == nil || !trap.OutOfFuel || !i.serving {
 		return nil
 	}
-	return []any{slog.String("limit", "limits.callback"), slog.String("value", i.plugin.options.CallTimeout.String())}
+	return []slog.Attr{slog.String("limit", "limits.callback"), slog.String("value", i.plugin.options.CallTimeout.String())}
 }
 
 // memory is how many bytes of memory the guest has.

@@ -90,6 +90,14 @@ func (r *rareLine) take(now time.Time, n int) int {
 	return n
 }
 
+// rest returns how many no line has spoken of yet, for one that is written all the same.
+func (r *rareLine) rest() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, r.count = r.count, 0
+	return n
+}
+
 // guestWriter turns what a guest prints on fd 1 and 2 into log lines.
 type guestWriter struct {
 	caller hostcall.Caller

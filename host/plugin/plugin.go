@@ -136,6 +136,7 @@ type Plugin struct {
 	refusedShares  rareLine
 	memoryRefusals rareLine
 	droppedLines   rareLine
+	hiddenCrashes  rareLine
 	lateTicks      rareLine
 	waitsToAsk     rareLine
 	refusals       refusals

@@ -168,7 +168,7 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 		err := p.protect(func() error {
 			instance, err := p.startInstance(shard)
 			if err != nil {
-				p.log.Error("cannot replace a crashed instance", slog.Any("error", err))
+				p.tell(slog.LevelError, "cannot replace a crashed instance", slog.Any("error", err))
 				return err
 			}
 			p.install(instance)
