@@ -89,8 +89,8 @@ func oneChunk(body, trailers string) string {
 	return fmt.Sprintf("%x\r\n%s\r\n0\r\n%s\r\n", len(body), body, trailers)
 }
 
-// load is a request that passes both filters of callouts, and its one outcome.
-func load(scripts string, status int, text string) kind {
+// calling is a request that passes both filters of callouts, and its one outcome.
+func calling(scripts string, status int, text string) kind {
 	return kind{request: fmt.Sprintf(hammerLoad, scripts), body: "body", want: []outcome{{status: status, text: text}}}
 }
 
@@ -118,33 +118,33 @@ func ownCrash(k kind, filter string) kind {
 // of SystemInfo, which share two instances with streams that crash them.
 var hammerKinds = []kind{
 	// Calls, in every stage, one after the other and at once.
-	load("x-do: cp\r\nx-then-1: h0", 200, "body"),
-	load("x-do: cccp\r\nx-then-3: h0", 200, "body"),
-	load("x-do: cp\r\nx-then-1: c\r\nx-then-2: h0", 200, "body"),
-	load("x-do: cp\r\nx-then-1: d", 403, "fine"),
-	load("x-do-body: cp\r\nx-then-1: b0", 200, "fine"),
-	load("x-do-response: cp\r\nx-then-1: H1", 200, "body"),
-	load("x-do-response-body: cp\r\nx-then-1: B1", 200, "fine"),
-	load("x-do: c\r\nx-do-log: c", 200, "body"),
-	load("x-do-done: cp", 200, "body"),
-	load("x-do: Dp\r\nx-then-1: d", 403, "the engine's"),
-	load("x-do: cDp\r\nx-then-2: 0\r\nx-do-log: D", 200, "body"),
-	load("x-relay: 1", 200, ""),
-	load("x-relay: 9", 508, "too many calls inside of each other"),
-	load("x-do: cp\r\nx-then-1: s", 0, ""),
+	calling("x-do: cp\r\nx-then-1: h0", 200, "body"),
+	calling("x-do: cccp\r\nx-then-3: h0", 200, "body"),
+	calling("x-do: cp\r\nx-then-1: c\r\nx-then-2: h0", 200, "body"),
+	calling("x-do: cp\r\nx-then-1: d", 403, "fine"),
+	calling("x-do-body: cp\r\nx-then-1: b0", 200, "fine"),
+	calling("x-do-response: cp\r\nx-then-1: H1", 200, "body"),
+	calling("x-do-response-body: cp\r\nx-then-1: B1", 200, "fine"),
+	calling("x-do: c\r\nx-do-log: c", 200, "body"),
+	calling("x-do-done: cp", 200, "body"),
+	calling("x-do: Dp\r\nx-then-1: d", 403, "the engine's"),
+	calling("x-do: cDp\r\nx-then-2: 0\r\nx-do-log: D", 200, "body"),
+	calling("x-relay: 1", 200, ""),
+	calling("x-relay: 9", 508, "too many calls inside of each other"),
+	calling("x-do: cp\r\nx-then-1: s", 0, ""),
 	{ // nobody waits for the answer that denies: it may come before the engine's, amid it, and behind it
 		request: fmt.Sprintf(hammerLoad, "x-do: c\r\nx-then-1: d"), body: "body",
 		want: []outcome{{status: 403, text: "fine"}, {status: 200, cut: true}, {status: 200, text: "body"}},
 	},
 
 	// gRPC.
-	load("x-do: gp\r\nx-then-1: 0", 200, "body"),
-	load("x-do: gcp\r\nx-then-2: 0\r\nx-do-log: g", 200, "body"),
-	load("x-do: Gmp\r\nx-then-1: m\r\nx-then-2: M\r\nx-then-4: 0", 200, "body"),
-	load("x-do: GMp\r\nx-then-2: d", 403, "no more"),
-	load("x-do: Gmk", 200, "body"),
-	load("x-do: gkcp\r\nx-then-1: 0", 200, "body"),
-	load("x-do: Gm", 200, "body"), // ends with the stream
+	calling("x-do: gp\r\nx-then-1: 0", 200, "body"),
+	calling("x-do: gcp\r\nx-then-2: 0\r\nx-do-log: g", 200, "body"),
+	calling("x-do: Gmp\r\nx-then-1: m\r\nx-then-2: M\r\nx-then-4: 0", 200, "body"),
+	calling("x-do: GMp\r\nx-then-2: d", 403, "no more"),
+	calling("x-do: Gmk", 200, "body"),
+	calling("x-do: gkcp\r\nx-then-1: 0", 200, "body"),
+	calling("x-do: Gm", 200, "body"), // ends with the stream
 
 	// Trailers.
 	trailing(hammerChunks, "x-a: 1", "body", "X-Do: e\r\n", outcome{status: 200, text: `body {"X-Do":["e"],"X-Note":["edited"]}`}),
