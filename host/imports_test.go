@@ -42,7 +42,8 @@ var mayImport = map[string][]string{
 	"cmd/sluice":         {"host", "host/admin", "host/config", "host/dockerapi", "host/identity", "host/trust", "cmd/sluice/standin", "filters"},
 	"cmd/sluice/standin": {"host/dockerapi"},
 
-	"host/buildkit/message": {},
+	"host/buildkit/message":   {},
+	"host/hosttest/menagerie": {},
 }
 
 // onlyBy is which packages alone may import a library.

@@ -86,9 +86,10 @@ type Filter struct {
 	ticks      atomic.Uint64 // that were left out
 
 	// What the guest defines. byID is replaced whole, and its first entry is empty.
-	byID          atomic.Pointer[[]*metric]
-	lost          atomic.Uint64 // definitions for which there was no room
-	nextComplaint atomic.Int64
+	byID      atomic.Pointer[[]*metric]
+	lost      atomic.Uint64 // definitions for which there was no room
+	nextLost  atomic.Int64  // when the next line of the log is due of metrics that there are too many of
+	nextTaken atomic.Int64  // and of names that are taken
 
 	mu     sync.RWMutex       // guards what follows; taken after the registry's
 	names  map[string]*metric // as they were written

@@ -65,7 +65,7 @@ func (f *Filter) DefineMetric(kind abi.MetricType, name []byte) (uint32, abi.Sta
 		return m.id, abi.StatusOK
 	}
 	if len(name) > maxName {
-		return f.lose(kind)
+		return f.lose(kind, "bytes of a name", maxName)
 	}
 	family, labels := parseName(string(name), f.registry.options.Load().Tags)
 	if f.tenant != "" {
@@ -85,12 +85,16 @@ func (f *Filter) define(kind abi.MetricType, written, name string, labels []labe
 	switch {
 	case m != nil && m.kind != kind:
 		return 0, abi.StatusBadArgument
-	case m == nil && (len(f.series) >= r.options.Load().Series || !r.hasRoom(f.tenant)):
-		return f.lose(kind)
+	case m == nil && len(f.series) >= r.options.Load().Series:
+		return f.lose(kind, "metrics.series", r.options.Load().Series)
+	case m == nil && !r.hasRoom(f.tenant):
+		return f.lose(kind, "tenant_limits.series", r.options.Load().TenantSeries(f.tenant))
 	case m == nil:
 		family := r.join(name, kind)
 		if family == nil {
-			f.log.Warn("a filter's metric has a name that is taken", slog.String("name", name), slog.String("type", kindName(kind)))
+			if isDue(&f.nextTaken) {
+				f.log.Warn("a filter's metric has a name that is taken", slog.String("name", name), slog.String("type", kindName(kind)))
+			}
 			return 0, abi.StatusBadArgument
 		}
 		old := *f.byID.Load()
@@ -110,15 +114,20 @@ func (f *Filter) define(kind abi.MetricType, written, name string, labels []labe
 	return m.id, abi.StatusOK
 }
 
-// lose is the answer to a definition for which there is no room.
-func (f *Filter) lose(kind abi.MetricType) (uint32, abi.Status) {
+// lose is the answer to a definition for which there is no room, by a limit and its value.
+func (f *Filter) lose(kind abi.MetricType, limit string, value int) (uint32, abi.Status) {
 	f.lost.Add(1)
-	if now := time.Now().UnixNano(); now > f.nextComplaint.Load() {
-		f.nextComplaint.Store(now + int64(time.Minute))
+	if isDue(&f.nextLost) {
 		f.log.Warn("a filter defines too many metrics, or one with too long a name; what it counts there is not shown",
-			slog.Int("limit", f.registry.options.Load().Series))
+			slog.String("limit", limit), slog.Int("value", value))
 	}
 	return f.Nowhere(kind)
+}
+
+// isDue tells whether a line of the log is: one a minute, since the filter could have one written with each call.
+func isDue(at *atomic.Int64) bool {
+	now, next := time.Now().UnixNano(), at.Load()
+	return now > next && at.CompareAndSwap(next, now+int64(time.Minute))
 }
 
 // Nowhere is the number of a metric that is counted and not shown. BAD_ARGUMENT: an

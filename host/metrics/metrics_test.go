@@ -229,8 +229,22 @@ func TestATenantTakesNoNameFromAnother(t *testing.T) {
 	if total, most := good.Fuel(); total != 5_000_000 || most != 3_000_000 {
 		t.Errorf("got fuel %d, at most %d, want 5000000 and 3000000", total, most)
 	}
-	if !strings.Contains(log.String(), "filter=a tenant=evil limit=2") {
+	if !strings.Contains(log.String(), "filter=a tenant=evil limit=metrics.series value=2") {
 		t.Errorf("the log says %s", log.String())
+	}
+}
+
+// Its author chooses how often.
+func TestAFilterThatWantsATakenNameIsNamedOnce(t *testing.T) {
+	var log strings.Builder
+	r := metrics.New(metrics.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	define(t, r.Filter("a"), counter, "requests", abi.StatusOK)
+	b := r.Filter("b")
+	for range 100 {
+		define(t, b, gauge, "requests", abi.StatusBadArgument)
+	}
+	if got := strings.Count(log.String(), "name that is taken"); got != 1 {
+		t.Errorf("got %d lines, want 1: %s", got, log.String())
 	}
 }
 

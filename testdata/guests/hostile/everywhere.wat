@@ -73,12 +73,11 @@
     (if (i32.eq (global.get $where) (i32.const 113)) (then
       (drop (call $enqueue (i32.load (i32.const 8)) (i32.const 32) (i32.const 5)))))
     (if (i32.eq (global.get $where) (i32.const 97)) (then
-      (drop (call $http_call (i32.const 16) (i32.const 3) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0)
-        (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 12)))
-      (return (i32.const 1))))
+      (return (i32.eqz (call $http_call (i32.const 16) (i32.const 3) (i32.const 512) (i32.const 70) (i32.const 0) (i32.const 0)
+        (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 12))))))
     (if (i32.and (i32.ge_u (global.get $where) (i32.const 49)) (i32.le_u (global.get $where) (i32.const 52))) (then
-      (drop (call $grpc_stream (i32.const 16) (i32.const 3) (i32.const 48) (i32.const 12) (i32.const 64) (i32.const 4)
-        (i32.const 0) (i32.const 0) (i32.const 12)))
+      (if (call $grpc_stream (i32.const 16) (i32.const 3) (i32.const 48) (i32.const 12) (i32.const 64) (i32.const 4)
+        (i32.const 0) (i32.const 0) (i32.const 12)) (then (return (i32.const 0))))
       (drop (call $grpc_send (i32.load (i32.const 12)) (i32.const 32) (i32.const 5) (i32.const 1)))
       (return (i32.const 1))))
     (i32.const 0))
