@@ -74,6 +74,35 @@ func TestCallsReachTheirService(t *testing.T) {
 	}
 }
 
+// Trailers are sent whatever the method, and whether there is a body before them or not.
+func TestTrailersReachTheService(t *testing.T) {
+	ca := authority(t)
+	pair := ca.issue(t, "service.test")
+	for name, options := range map[string]callout.Options{
+		"HTTP/1.1": {Address: serve(t, "unix", mirror)},
+		"HTTP/2":   {Address: serve(t, "tcp", mirror), HTTP2: true},
+		"tls": {
+			Address: serveOn(t, listen(t, "tcp"), &http.Server{Handler: http.HandlerFunc(mirror), TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}}),
+			TLS:     &callout.TLS{CA: ca.path("ca.pem"), ServerName: "service.test"},
+		},
+	} {
+		u := open(t, options)
+		for _, method := range []string{"GET", "DELETE", "OPTIONS", "PROPFIND", "POST", "PUT", "PATCH", "REPORT"} {
+			for _, body := range []string{"", "hello"} {
+				fields := get("/")
+				fields[0].Value = method
+				response, err := u.Do(t.Context(), request(t, fields, body, []abi.Pair{{Key: "x-body-sum", Value: "5"}}, 0))
+				if err != nil {
+					t.Fatalf("%s: %s: %v", name, method, err)
+				}
+				if got, want := string(response.Body), fmt.Sprintf(`%s / host svc body %q trailer "5" accept [] agent ""`, method, body); got != want {
+					t.Errorf("%s: the service was asked\n%s, want\n%s", name, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestRequestsThatCannotBeMade(t *testing.T) {
 	head := func(method, path, authority string, more ...abi.Pair) []abi.Pair {
 		return append([]abi.Pair{{Key: ":method", Value: method}, {Key: ":path", Value: path}, {Key: ":authority", Value: authority}}, more...)

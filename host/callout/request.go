@@ -145,15 +145,18 @@ func (u *Upstream) httpRequest(ctx context.Context, r *Request) (*http.Request, 
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case len(r.trailer) > 0: // its length must not be known, or HTTP/1.1 has no place for them
-		request.Body, request.ContentLength, request.Trailer = io.NopCloser(bytes.NewReader(r.body)), -1, r.trailer
-	case len(r.body) > 0:
-		request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
-		// A pooled connection may turn out to be closed before a byte was sent.
-		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
-	default:
+	if len(r.body) == 0 && len(r.trailer) == 0 {
 		request.Body = http.NoBody
+		return request, nil
+	}
+	// A pooled connection may turn out to be closed before a byte was sent.
+	request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+	request.Body, _ = request.GetBody()
+	request.ContentLength = int64(len(r.body))
+	if len(r.trailer) > 0 {
+		// HTTP/1.1 has a place for them behind chunks only, and net/http makes none of its
+		// own accord of an empty body of a GET.
+		request.ContentLength, request.TransferEncoding, request.Trailer = -1, []string{"chunked"}, r.trailer
 	}
 	return request, nil
 }
