@@ -28,6 +28,12 @@ func (f *filterStream) Lost() {
 	wake(f.stream.response.wake)
 }
 
+// CallsOver implements plugin.State.
+func (f *filterStream) CallsOver() {
+	wake(f.stream.request.wake)
+	wake(f.stream.response.wake)
+}
+
 // SetStage implements plugin.State. In an answer to a call a filter may have made longer
 // what it holds.
 func (f *filterStream) SetStage(stage plugin.Stages) {

@@ -218,7 +218,11 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	told := endOfStream && !trailers
 	if trailers && len(data) == 0 && part == nil {
 		// Nothing came since it was called last, and the end is not here.
-		return s.withTrailers(d, f, prefix)
+		before := s.snapshot(d, f)
+		if f.filter.OnFailure == Allow {
+			before.body = append(before.body, b.Bytes...)
+		}
+		return s.withTrailers(d, f, prefix, before)
 	}
 	before := s.snapshot(d, f)
 	f.holding[way] = 0
@@ -255,7 +259,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, false
 	case trailers && action != abi.ActionContinue && !f.resumed[way].Load():
 		held.keep()
-		return s.withTrailers(d, f, prefix)
+		return s.withTrailers(d, f, prefix, before)
 	case action == abi.ActionContinue, trailers:
 	case endOfStream:
 		held.waiting = len(prefix)
@@ -281,23 +285,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		}
 		return prefix, s.settle(d, f)
 	}
-	out, ok := s.letGoOf(d, f, prefix)
-	if ok && s.follow(d, f, endOfStream) {
-		held.waiting = len(out)
-		ok = s.trailerStage(d, f)
-		f.letGo(way)
-	}
-	return out, ok
-}
-
-// withTrailers is the end of a body stage for a filter that is to be called with the
-// trailers, and until then holds what it has of the body.
-func (s *Stream) withTrailers(d *direction, f *filterStream, prefix []byte) ([]byte, bool) {
-	f.bodies[f.way(d)].waiting = len(prefix)
-	if !s.countHeld(d, f) || !s.trailerStage(d, f) {
-		return nil, false
-	}
-	return s.letGoOf(d, f, prefix)
+	return s.endBody(d, f, prefix, endOfStream)
 }
 
 // letGoOf returns what the filter has made of what it held of the body, behind what
@@ -450,6 +438,9 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 			s.gatewayAnswer(VerdictFail, f, 502, "the client went away", "the client went away while the filter held its stream")
 			return false, false
 		case f.resumed[way].Swap(false):
+			return true, false
+		case f.forAnswers && !f.guest.Calling():
+			f.forAnswers = false
 			return true, false
 		case f.refused:
 			s.restore(d, f, before)

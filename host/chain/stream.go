@@ -194,8 +194,10 @@ type filterStream struct {
 	records  bool           // it asked for the records of the response's body
 	answered bool           // its response-header stage has run
 	resumed  [2]atomic.Bool // continue_stream was called: request, response
-	closed   atomic.Bool    // close_stream was called
-	lost     atomic.Bool    // its instance is gone
+	// forAnswers says that it is waited for only while calls of its are under way.
+	forAnswers bool
+	closed     atomic.Bool // close_stream was called
+	lost       atomic.Bool // its instance is gone
 
 	// paused is how long the stream has waited for it, in all.
 	paused time.Duration

@@ -62,6 +62,67 @@ func (s *Stream) follow(d *direction, f *filterStream, endOfStream bool) bool {
 	return endOfStream && d.trailers.Len() > 0 && s.connection.Load() == noConnection && f.wants(d.after)
 }
 
+// endBody is the end of a body stage: what the filter has let go of, and behind it the
+// trailers.
+func (s *Stream) endBody(d *direction, f *filterStream, prefix []byte, endOfStream bool) ([]byte, bool) {
+	out, ok := s.letGoOf(d, f, prefix)
+	if ok && s.follow(d, f, endOfStream) {
+		way := f.way(d)
+		f.bodies[way].waiting = len(out)
+		ok = s.trailerStage(d, f)
+		f.letGo(way)
+	}
+	return out, ok
+}
+
+// withTrailers is the end of a body stage for a filter that is to be called with the
+// trailers, and until then holds what it has of the body: unless it holds it for the
+// answers to calls.
+func (s *Stream) withTrailers(d *direction, f *filterStream, prefix []byte, before saved) ([]byte, bool) {
+	held := &f.bodies[f.way(d)]
+	held.waiting = len(prefix)
+	if !s.countHeld(d, f) {
+		return nil, false
+	}
+	if len(held.buffer.Bytes) > 0 {
+		switch goesOn, letGo := s.awaitAnswers(d, f, before); {
+		case !goesOn:
+			return nil, false
+		case letGo:
+			return s.endBody(d, f, prefix, true)
+		}
+	}
+	if !s.trailerStage(d, f) {
+		return nil, false
+	}
+	return s.letGoOf(d, f, prefix)
+}
+
+// awaitAnswers waits while a filter that holds a body has calls under way, whose answers
+// it will judge by: it was not told of the body's end, and an SDK's default for the
+// trailers, which goes on, is not its judgement. goesOn is false when the stream ended
+// instead; letGo says that it has let go of the body, or that its policy has.
+func (s *Stream) awaitAnswers(d *direction, f *filterStream, before saved) (goesOn, letGo bool) {
+	if !f.guest.Calling() {
+		return true, false
+	}
+	if d.outlet != nil {
+		if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
+			return false, false
+		}
+	}
+	way := f.way(d)
+	f.forAnswers = true
+	goesOn, lost := s.await(d, f, s.bodyOf(d, f), before)
+	letGo = f.forAnswers // if not, the calls are over, and it has said nothing
+	f.forAnswers = false
+	if lost {
+		f.bodies[way].putBack(before)
+		f.parts[way].reset()
+	}
+	return goesOn, letGo
+}
+
 // trailerStage calls one filter with the trailers, and with what it holds of the body
 // before them. False means that s.local or d.outletErr is set.
 func (s *Stream) trailerStage(d *direction, f *filterStream) bool {

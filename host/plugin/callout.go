@@ -191,7 +191,9 @@ func (call *pendingCall) end() {
 	}
 	delete(i.callouts.pending, call.id)
 	if stream := i.contexts[call.owner]; stream != nil {
-		stream.calls--
+		if stream.calls--; stream.calls == 0 {
+			stream.state.CallsOver()
+		}
 	}
 	call.uncount()
 }

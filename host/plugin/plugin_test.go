@@ -103,6 +103,8 @@ func (s *state) HeaderMap(abi.MapType, hostcall.Access) (*abi.HeaderMap, abi.Sta
 
 func (s *state) Lost() {}
 
+func (s *state) CallsOver() {}
+
 func (s *state) ContextDone() abi.Status { return s.stream.FinishPending() }
 
 func TestCallbacksComeInTheirOrder(t *testing.T) {

@@ -26,6 +26,9 @@ type State interface {
 	// more, and nothing that the guest holds is continued by it. It is called
 	// with the instance's lock held, by any goroutine, and must not wait.
 	Lost()
+	// CallsOver says that no call of the stream's is under way any more. The callback
+	// about the last one may still run. It is called as Lost is.
+	CallsOver()
 }
 
 // A Stream is one HTTP context of a guest: a filter's part in one request and
@@ -84,6 +87,15 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 // Memory is how many bytes of memory the stream's instance has. It is called inside
 // of a callback.
 func (s *Stream) Memory() int64 { return s.instance.memory() }
+
+// Calling tells whether calls of the stream's to other services are under way, or their
+// answers on their way to the guest.
+func (s *Stream) Calling() bool {
+	i := s.instance
+	i.mu.Lock() // not lock: nobody is served here, and nothing is to be put back
+	defer i.mu.Unlock()
+	return s.calls > 0
+}
 
 // ID is the guest's context id.
 func (s *Stream) ID() uint32 { return s.id }

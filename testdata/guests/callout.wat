@@ -1,7 +1,7 @@
 ;; callout makes calls to other services, as the request's fields tell it.
 ;;
 ;; A field holds a script, a letter a step (see $run). x-do is run in the request's headers stage, x-do-body,
-;; x-do-response, x-do-response-body, x-do-done and x-do-log in the others, and x-then-N when the Nth answer to a call
+;; x-do-response, x-do-response-body, x-do-trailers, x-do-response-trailers, x-do-done and x-do-log in the others, and x-then-N when the Nth answer to a call
 ;; of the stream comes. Calls go to the upstream "svc", and for HTTP to the path in x-path, which has 8 bytes, or to
 ;; /default. Every answer is logged: kind, id, numbers of the callback, body or message, status. At one without a script
 ;; it says proxy_done for the context that made the call.
@@ -52,6 +52,9 @@
   (data (i32.const 352) "ping")
   (data (i32.const 368) "/default")
   (data (i32.const 384) "docker")
+  (data (i32.const 400) "x-do-trailers")
+  (data (i32.const 416) "x-do-response-trailers")
+  (data (i32.const 448) "x-note")
   ;; The fields of an HTTP call: :method GET, :path, :authority svc.
   (data (i32.const 512)
     "\03\00\00\00" "\07\00\00\00\03\00\00\00" "\05\00\00\00\08\00\00\00" "\0a\00\00\00\03\00\00\00"
@@ -186,6 +189,15 @@
       (if (i32.eq (local.get $op) (i32.const 66)) (then
         (call $body (i32.const 4))
         (call $made2 (call $set_buffer (i32.const 1) (i32.const 0) (i32.const 0x7fffffff) (global.get $at) (global.get $size)))))
+      ;; n, N: logs the trailer x-note of request, response. w, W: puts the answer's body into it.
+      (if (i32.eq (local.get $op) (i32.const 110)) (then (call $read (i32.const 1) (i32.const 448) (i32.const 6)) (call $shown) (call $write)))
+      (if (i32.eq (local.get $op) (i32.const 78)) (then (call $read (i32.const 3) (i32.const 448) (i32.const 6)) (call $shown) (call $write)))
+      (if (i32.eq (local.get $op) (i32.const 119)) (then
+        (call $body (i32.const 4))
+        (call $made2 (call $set_header (i32.const 1) (i32.const 448) (i32.const 6) (global.get $at) (global.get $size)))))
+      (if (i32.eq (local.get $op) (i32.const 87)) (then
+        (call $body (i32.const 4))
+        (call $made2 (call $set_header (i32.const 3) (i32.const 448) (i32.const 6) (global.get $at) (global.get $size)))))
       (br $next))))
   ;; made2 logs what was refused.
   (func $made2 (param $status i32)
@@ -245,6 +257,10 @@
     (call $stage (local.get $id) (i32.const 64) (i32.const 13)))
   (func (export "proxy_on_response_body") (param $id i32) (param i32 i32) (result i32)
     (call $stage (local.get $id) (i32.const 80) (i32.const 18)))
+  (func (export "proxy_on_request_trailers") (param $id i32) (param i32) (result i32)
+    (call $stage (local.get $id) (i32.const 400) (i32.const 13)))
+  (func (export "proxy_on_response_trailers") (param $id i32) (param i32) (result i32)
+    (call $stage (local.get $id) (i32.const 416) (i32.const 22)))
   (func (export "proxy_on_done") (param $id i32) (result i32)
     (i32.eqz (call $stage (local.get $id) (i32.const 112) (i32.const 9))))
   (func (export "proxy_on_log") (param $id i32)
