@@ -69,7 +69,7 @@ type Gateway struct {
 	numbers  atomic.Uint64 // of connections
 
 	refusedExecs refusedExecs
-	old          atomic.Int64 // generations that retire
+	retirement   retirement
 }
 
 // New compiles and starts every filter of the configuration, as a canary for
@@ -106,6 +106,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 		followed:  followed{changed: make(chan struct{}, 1)},
 	}
 	g.ids.init()
+	g.retirement.init()
 	g.life, g.kill = context.WithCancelCause(context.Background())
 	first, err := newGeneration(ctx, engine, options.Config, g.commons())
 	if err != nil {
@@ -306,6 +307,9 @@ func (g *Gateway) reload(ctx context.Context) error {
 	case cfg.Admin != old.config.Admin:
 		return errors.New("admin cannot be changed while the gateway runs: restart it, or put it back")
 	}
+	if err := g.makeRoom(ctx); err != nil {
+		return err
+	}
 	engine := g.engine
 	if !engine.serves(cfg) {
 		if engine, err = newEngine(ctx, cfg); err != nil {
@@ -342,13 +346,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 	warnOfClearTokens(cfg, g.log)
 	next.mend(g.log)
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
-	g.retiring.Add(1)
-	g.old.Add(1)
-	go func() {
-		defer g.retiring.Done()
-		defer g.old.Add(-1)
-		old.retire(g.life, cfg.Reload.Drain, g.log)
-	}()
+	g.retire(old, cfg.Reload.Drain)
 	return nil
 }
 
@@ -450,7 +448,7 @@ type Stats struct {
 // Stats counts.
 func (g *Gateway) Stats() Stats {
 	current := g.current.Load()
-	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: int(g.old.Load()), Idle: current.upstream.Idle()}
+	s := Stats{Generation: current.number, Swaps: current.number - 1, Streams: int(g.streams.Load()), Retiring: g.retirement.count(), Idle: current.upstream.Idle()}
 	for _, p := range current.plugins() {
 		s.Instances += p.Instances()
 		s.Contexts += p.Contexts()

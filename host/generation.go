@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sluice-gateway/sluice/host/buildkit"
 	"github.com/sluice-gateway/sluice/host/callout"
@@ -45,7 +43,9 @@ type generation struct {
 	users atomic.Int64
 	idle  chan struct{} // closed when users reached 0
 	// retired is set when another generation has taken over.
-	retired atomic.Bool
+	retired   atomic.Bool
+	hurried   chan struct{} // closed when its drain time is over
+	hurryOnce sync.Once
 }
 
 // serving is what streams are served by: immutable, too. Those that began with one end
@@ -73,6 +73,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 		engine:   engine.acquire(),
 		upstream: pool,
 		idle:     make(chan struct{}),
+		hurried:  make(chan struct{}),
 	}
 	g.serving.Store(&serving{})
 	g.mending.init()
@@ -86,7 +87,8 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	shared = shared.with(references.Own())
-	shared.callouts, shared.tenants, shared.memory = g.callouts, newTenants(cfg), operatorsPool(cfg)
+	shared.callouts, shared.memory = g.callouts, operatorsPool(cfg)
+	shared.tenants, shared.pasts = newTenants(cfg, shared.tenants), newPasts(cfg, shared.pasts)
 	shared.references, g.shared = references, shared
 	plugins, err := g.startPlugins(ctx)
 	g.serve(plugins)
@@ -142,13 +144,20 @@ func (g *generation) startFilter(ctx context.Context, index int, f *config.Filte
 	if err != nil {
 		return nil, failed(err)
 	}
+	past := g.shared.past(f)
+	if err := past.rests(); err != nil {
+		g.mending.note(index, f, err)
+		return plugin.Unstarted(options, err), nil
+	}
 	p, err := startPlugin(ctx, g.engine.vm, f, options)
 	switch {
 	case err == nil:
+		past.tried(nil)
 		return p, nil
 	case f.Tenant == "" || ctx.Err() != nil:
 		return nil, failed(err)
 	}
+	past.tried(err)
 	g.mending.note(index, f, err)
 	return plugin.Unstarted(options, err), nil
 }
@@ -179,7 +188,8 @@ func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (pl
 		Instances:   f.Instances,
 		Isolation:   isolation(f.Isolation),
 		Service:     f.Kind == config.KindService,
-		Allowance:   allowance(f.CPU),
+		Allowance:   shared.past(f).allowance,
+		History:     &shared.past(f).history,
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
 		MaxInstances:  limits.Instances,
@@ -204,18 +214,24 @@ func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (pl
 	}, nil
 }
 
-// newTenants makes what the filters of each tenant have together. It is a
-// generation's own: what is left of an old one's keeps nobody from loading a new one.
-func newTenants(cfg *config.Config) map[string]*plugin.Tenant {
+// newTenants makes what the filters of each tenant have together, of which is gone what
+// those of the generation before have used. A tenant that has no filters any more is
+// remembered for as long as that one lasts.
+func newTenants(cfg *config.Config, before map[string]*plugin.Tenant) map[string]*plugin.Tenant {
 	tenants := make(map[string]*plugin.Tenant)
 	for _, f := range cfg.Plugins() {
 		if f.Tenant != "" && tenants[f.Tenant] == nil {
 			limits := cfg.LimitsOf(f.Tenant)
-			tenants[f.Tenant] = plugin.NewTenant(plugin.TenantLimits{
+			tenants[f.Tenant] = before[f.Tenant].Next(plugin.TenantLimits{
 				Name: f.Tenant, CPU: limits.CPU, Memory: limits.Memory,
 				Contexts: limits.Contexts, Callouts: limits.Callouts, Resolves: limits.Resolves, Held: limits.Held,
 				Log: plugin.LogLimit{Lines: limits.LogLines, Bytes: limits.LogBytes},
 			})
+		}
+	}
+	for name, t := range before {
+		if tenants[name] == nil && !t.Idle() {
+			tenants[name] = t
 		}
 	}
 	return tenants
@@ -271,13 +287,6 @@ func bareChain(cfg *config.Config) *chain.Chain {
 	}
 }
 
-func allowance(perSecond time.Duration) *plugin.Allowance {
-	if perSecond == 0 {
-		return nil
-	}
-	return plugin.NewAllowance(perSecond)
-}
-
 func isolation(name string) plugin.Isolation {
 	if name == config.IsolationStream {
 		return plugin.PerStream
@@ -314,28 +323,6 @@ func (g *generation) leave() {
 	if g.users.Add(-1) == 0 {
 		close(g.idle)
 	}
-}
-
-// retire waits until the last stream has left, or the drain time is over, or
-// ctx ends, and frees everything. Streams that are still there go on as far as
-// they need no filter any more.
-func (g *generation) retire(ctx context.Context, drain time.Duration, log *slog.Logger) {
-	g.retired.Store(true)
-	g.mending.cancel()
-	g.leave()
-	timer := time.NewTimer(drain)
-	defer timer.Stop()
-	select {
-	case <-g.idle:
-	case <-timer.C:
-		if g.users.Load() == 0 {
-			break
-		}
-		log.Warn("streams outlive the drain time of their generation; its filters end now",
-			slog.Uint64("generation", g.number), slog.Int64("streams", g.users.Load()))
-	case <-ctx.Done():
-	}
-	g.close(context.WithoutCancel(ctx))
 }
 
 func (g *generation) close(ctx context.Context) {

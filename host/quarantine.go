@@ -86,8 +86,9 @@ func mayMend(err error) bool {
 
 // tryAgain starts a filter, sooner or later.
 func (g *generation) tryAgain(b brokenFilter, log *slog.Logger) {
-	for delay := mendFirst; ; delay = min(2*delay, mendMost) {
-		timer := time.NewTimer(delay)
+	past := g.shared.past(&b.filter)
+	for {
+		timer := time.NewTimer(past.due())
 		select {
 		case <-timer.C:
 		case <-g.mending.ctx.Done():
@@ -100,8 +101,12 @@ func (g *generation) tryAgain(b brokenFilter, log *slog.Logger) {
 		}
 		options.PaysForStart = true
 		p, err := startPlugin(g.mending.ctx, g.engine.vm, &b.filter, options)
+		if g.mending.ctx.Err() != nil && err != nil {
+			return
+		}
+		past.tried(err)
 		if err != nil {
-			log.Warn("the tenant's filter still cannot be started", slog.Any("error", err), slog.Duration("again", min(2*delay, mendMost)))
+			log.Warn("the tenant's filter still cannot be started", slog.Any("error", err), slog.Duration("again", past.due().Round(time.Second)))
 			continue
 		}
 		g.replace(b.index, p)

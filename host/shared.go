@@ -20,17 +20,26 @@ type commons struct {
 	metrics   *metrics.Registry // nil: what filters count is not kept
 	log       *slog.Logger
 	gateway   *Gateway // nil: nothing is served
-	// What follows is of one generation, by name.
+	// What follows is of one generation, by name; tenants and pasts go on from what they
+	// are in the one before.
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
+	pasts    map[string]*past
 	memory   *vm.MemoryPool // of the filters that are no tenant's
 
 	references *reference.Functions
 }
 
 func (g *Gateway) commons() *commons {
-	return &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log, gateway: g}
+	c := &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log, gateway: g}
+	if current := g.current.Load(); current != nil {
+		c.tenants, c.pasts = current.shared.tenants, current.shared.pasts
+	}
+	return c
 }
+
+// past is what is remembered of a filter.
+func (c *commons) past(f *config.Filter) *past { return c.pasts[f.Name] }
 
 // with adds functions of the gateway's own.
 func (c *commons) with(own map[string]foreign.Function) *commons {

@@ -80,7 +80,8 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer closeCallouts(callouts)
-	shared.callouts, shared.tenants, shared.memory = callouts, newTenants(cfg), operatorsPool(cfg)
+	shared.callouts, shared.memory = callouts, operatorsPool(cfg)
+	shared.tenants, shared.pasts = newTenants(cfg, nil), newPasts(cfg, nil)
 	all := cfg.Plugins()
 	report := &Report{Filters: make([]FilterReport, len(all))}
 	for i := range all {

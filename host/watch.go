@@ -159,6 +159,9 @@ func (w *watcher) concerns(path string) bool {
 // reload reads the configuration. One that is only looked at to make sure, and
 // has the problem that it had, need not be reported twice.
 func (w *watcher) reload(ctx context.Context, again bool) {
+	if w.gateway.waitForRoom(ctx) != nil {
+		return
+	}
 	w.seen = w.stamps() // tried: not again before the next change
 	err := w.gateway.Reload(ctx)
 	if err == nil || errors.Is(err, ErrUnchanged) || ctx.Err() != nil {

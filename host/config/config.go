@@ -231,6 +231,7 @@ type Filter struct {
 	// Pos is where the filter is written; for one out of filters_dir its file.
 	Pos Position
 
+	digest  string
 	origin  origin
 	kind    kindKeys
 	owned   *value // the key tenant
@@ -238,6 +239,10 @@ type Filter struct {
 	memory  *value // where Memory is written
 	unread  *Error // why there is no module
 }
+
+// Digest identifies what the filter is: all that is written of it, and its module. Two
+// filters of equal Digest, in configurations of equal limits, run the same.
+func (f *Filter) Digest() string { return f.digest }
 
 // Match says which requests a filter is for. An empty kind matches everything;
 // within a kind any entry suffices; all kinds must match.

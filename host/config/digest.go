@@ -44,13 +44,19 @@ func (l *loader) digest(c *Config) string {
 		}
 		return filter{Filter: f, Code: l.modules[f.Module].digest}
 	}
-	for _, f := range c.Filters {
+	for i, f := range c.Filters {
 		said.Filters = append(said.Filters, hashed(f))
+		c.Filters[i].digest = digestOf(said.Filters[i])
 	}
-	for _, f := range c.Services {
+	for i, f := range c.Services {
 		said.Services = append(said.Services, hashed(f))
+		c.Services[i].digest = digestOf(said.Services[i])
 	}
-	text, err := json.Marshal(said)
+	return digestOf(said)
+}
+
+func digestOf(what any) string {
+	text, err := json.Marshal(what)
 	if err != nil {
 		// The configurations were checked to be JSON, and nothing else in a
 		// Config can fail to be encoded. No digest means: changed.

@@ -20,29 +20,28 @@ var DefaultLogLimit = LogLimit{Lines: 100, Bytes: 64 << 10}
 const logBurst = 5
 
 // logBucket counts what is logged by a filter, or by those of a tenant, so that none
-// can fill a disk or hide what others say. The zero value bounds nothing.
+// can fill a disk or hide what others say.
 type logBucket struct {
 	mu    sync.Mutex
-	limit LogLimit
 	lines float64 // leaking
 	bytes float64
 	last  time.Time
 }
 
-// take asks for a line of so many bytes.
-func (b *logBucket) take(now time.Time, size int) bool {
-	if b.limit == (LogLimit{}) {
+// take asks for a line of so many bytes. The zero limit bounds nothing.
+func (b *logBucket) take(limit LogLimit, now time.Time, size int) bool {
+	if limit == (LogLimit{}) {
 		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.last.IsZero() {
 		elapsed := now.Sub(b.last).Seconds()
-		b.lines = max(0, b.lines-float64(b.limit.Lines)*elapsed)
-		b.bytes = max(0, b.bytes-float64(b.limit.Bytes)*elapsed)
+		b.lines = max(0, b.lines-float64(limit.Lines)*elapsed)
+		b.bytes = max(0, b.bytes-float64(limit.Bytes)*elapsed)
 	}
 	b.last = now
-	if b.lines+1 > logBurst*float64(b.limit.Lines) || b.bytes+float64(size) > logBurst*float64(b.limit.Bytes) {
+	if b.lines+1 > logBurst*float64(limit.Lines) || b.bytes+float64(size) > logBurst*float64(limit.Bytes) {
 		return false
 	}
 	b.lines++
@@ -60,11 +59,12 @@ func (b *logBucket) give(size int) {
 // mayLog tells whether the filter may log a line now. What it may not is counted, and
 // told of now and then.
 func (p *Plugin) mayLog(now time.Time, size int) bool {
-	limit, name := p.lines.limit, "limits.log_"
-	ok := p.lines.take(now, size)
-	if t := p.options.Tenant; ok && t != nil && !t.lines.take(now, size) {
-		p.lines.give(size)
-		limit, name, ok = t.lines.limit, "tenant_limits.log_", false
+	limit, name := p.options.LogLimit, "limits.log_"
+	lines := &p.options.History.lines
+	ok := lines.take(limit, now, size)
+	if t := p.options.Tenant; ok && t != nil && !t.lines.take(t.limits.Log, now, size) {
+		lines.give(size)
+		limit, name, ok = t.limits.Log, "tenant_limits.log_", false
 	}
 	if ok {
 		return true

@@ -7,8 +7,9 @@ import (
 
 func TestLinesAndBytesOfLogsAreBounded(t *testing.T) {
 	now := time.Unix(1, 0)
+	var limit LogLimit
 	count := func(b *logBucket, size int) (n int) {
-		for n < 1000 && b.take(now, size) {
+		for n < 1000 && b.take(limit, now, size) {
 			n++
 		}
 		return n
@@ -17,7 +18,8 @@ func TestLinesAndBytesOfLogsAreBounded(t *testing.T) {
 	if got := count(&unbounded, 1<<20); got != 1000 {
 		t.Errorf("without a limit %d lines", got)
 	}
-	b := &logBucket{limit: LogLimit{Lines: 10, Bytes: 1000}}
+	b := new(logBucket)
+	limit = LogLimit{Lines: 10, Bytes: 1000}
 	if got := count(b, 1); got != 50 {
 		t.Errorf("%d short lines at once, want 50", got)
 	}
@@ -33,7 +35,7 @@ func TestLinesAndBytesOfLogsAreBounded(t *testing.T) {
 	if got := count(b, 1000); got != 1 {
 		t.Errorf("a line was given back, and there is room for %d, want 1", got)
 	}
-	if b.take(now, 5001) {
+	if b.take(limit, now, 5001) {
 		t.Error("a line longer than all that may be said at once was taken")
 	}
 }

@@ -44,6 +44,9 @@ type Options struct {
 	MaxInstances int
 	// CrashBudget bounds how often it may crash. The zero value does not.
 	CrashBudget CrashBudget
+	// History is what other plugins have left that run the same, in older generations.
+	// Nil begins anew.
+	History *History
 	// Allowance bounds how much it may compute in a second, together with the others
 	// that share it. Nil does not.
 	Allowance *Allowance
@@ -122,7 +125,6 @@ type Plugin struct {
 	// ABI 0.1.0 do not, and what the module declares counts.
 	endOfStream [callbackCount]bool
 
-	quarantine quarantine
 	// unstarted is why there is nothing to ask; nil but for what Unstarted returned.
 	unstarted error
 	// streamBudget is StreamTimeout in fuel, 0 for none.
@@ -130,7 +132,6 @@ type Plugin struct {
 
 	queues  queues
 	metrics *metrics.Filter
-	lines   logBucket
 	overdue rareLine // contexts that did not end by themselves
 
 	refusedShares  rareLine
@@ -156,7 +157,6 @@ type Plugin struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	active  bool          // see Activate
-	crashes int           // in a row, of instances that served no stream; for the backoff
 	changed chan struct{} // closed and renewed whenever an instance came up
 	wait    sync.WaitGroup
 	stop    context.CancelFunc
@@ -223,6 +223,13 @@ func (options Options) withDefaults() Options {
 	if options.MaxInstances <= 0 {
 		options.MaxInstances = DefaultMaxInstances
 	}
+	if options.LogLimit == (LogLimit{}) {
+		options.LogLimit = DefaultLogLimit
+	}
+	if options.History == nil {
+		options.History = new(History)
+	}
+	options.CrashBudget = options.CrashBudget.withDefaults()
 	return options
 }
 
@@ -232,10 +239,6 @@ func newPlugin(options Options) *Plugin {
 		options: options,
 		log:     logger(&options),
 		changed: make(chan struct{}),
-	}
-	p.quarantine.budget = options.CrashBudget.withDefaults()
-	if p.lines.limit = options.LogLimit; p.lines.limit == (LogLimit{}) {
-		p.lines.limit = DefaultLogLimit
 	}
 	p.queues.plugin = p
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)

@@ -17,15 +17,20 @@ var (
 	ErrHeld = errors.New("the filters of the tenant hold as much of bodies as they may")
 )
 
-// quota is a number of things that the filters of a tenant may have at a time. The zero
-// value bounds nothing.
+// quota is a number of things that the filters of a tenant may have at a time. A limit of
+// 0 bounds nothing.
 type quota struct {
 	limit int64
-	used  atomic.Int64
+	used  *atomic.Int64 // in all generations
 }
 
+func newQuota(limit int64) quota { return quota{limit: limit, used: new(atomic.Int64)} }
+
+// next is what there may be for the next generation, of which is used what is used.
+func (q quota) next(limit int64) quota { return quota{limit: limit, used: q.used} }
+
 // take takes n, if there is as much.
-func (q *quota) take(n int64) bool {
+func (q quota) take(n int64) bool {
 	if q.used.Add(n) > q.limit && q.limit > 0 && n > 0 {
 		q.used.Add(-n)
 		return false

@@ -126,11 +126,7 @@ func (p *Plugin) replace(crashed *Instance) {
 	// An instance that served a stream before it crashed is worth replacing at
 	// once, however often that happens: otherwise whoever knows a request that
 	// crashes the filter could shut everybody else out.
-	if crashed.served.Load() {
-		p.crashes = 0
-	}
-	p.crashes++
-	delay := backoff(p.crashes)
+	delay := backoff(p.options.History.lost(crashed.served.Load()))
 	p.wait.Add(1)
 	go func() {
 		defer p.wait.Done()
@@ -177,10 +173,7 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 		if err == nil {
 			return
 		}
-		p.mu.Lock()
-		p.crashes++
-		delay = max(backoff(p.crashes), backoffBase)
-		p.mu.Unlock()
+		delay = max(backoff(p.options.History.lost(false)), backoffBase)
 		if p.ctx.Err() != nil {
 			return
 		}

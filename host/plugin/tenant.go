@@ -9,14 +9,16 @@ import (
 
 // A Tenant is what the filters of one tenant may use together, and have used. What
 // one has used up is missing to no other, nor to filters that are nobody's: those
-// have no Tenant, which is nil. It is safe for concurrent use.
+// have no Tenant, which is nil. There is one for each generation, and what is used of
+// one is used of all of them; see Next. It is safe for concurrent use.
 type Tenant struct {
 	limits TenantLimits
 	cpu    *Allowance
-	memory *vm.MemoryPool
+	memory *vm.MemoryPool // of this generation's filters
+	total  *vm.MemoryPool // of all generations'
 
 	contexts, calls, held quota
-	lines                 logBucket
+	lines                 *logBucket
 	questions             chan struct{} // has one for each that is under way; nil for no bound
 }
 
@@ -43,19 +45,84 @@ type TenantLimits struct {
 
 // NewTenant returns one that has used nothing.
 func NewTenant(limits TenantLimits) *Tenant {
-	t := &Tenant{limits: limits}
-	t.contexts.limit, t.calls.limit, t.held.limit = int64(limits.Contexts), int64(limits.Callouts), limits.Held
-	t.lines.limit = limits.Log
-	if limits.Resolves > 0 {
-		t.questions = make(chan struct{}, limits.Resolves)
+	t := &Tenant{
+		limits:   limits,
+		contexts: newQuota(int64(limits.Contexts)),
+		calls:    newQuota(int64(limits.Callouts)),
+		held:     newQuota(limits.Held),
+		lines:    new(logBucket),
 	}
-	if limits.CPU > 0 {
-		t.cpu = NewAllowance(limits.CPU)
-	}
-	if limits.Memory > 0 {
-		t.memory = vm.NewMemoryPool("tenant_limits.memory of tenant "+limits.Name, limits.Memory, nil)
-	}
+	t.limitQuestions()
+	t.limitCPU()
+	t.limitMemory()
 	return t
+}
+
+// Next is the same tenant for the filters of the next generation: what t's filters have,
+// and have used, is missing to them, so that nobody gets more by reloading. Only memory is
+// there twice, since new instances have to start beside the old ones: a generation's filters
+// have limits.Memory at most, and those of all generations twice as much. Rates and pools
+// whose limit has changed begin anew.
+func (t *Tenant) Next(limits TenantLimits) *Tenant {
+	if t == nil {
+		return NewTenant(limits)
+	}
+	next := &Tenant{
+		limits:    limits,
+		contexts:  t.contexts.next(int64(limits.Contexts)),
+		calls:     t.calls.next(int64(limits.Callouts)),
+		held:      t.held.next(limits.Held),
+		lines:     t.lines,
+		questions: t.questions,
+		cpu:       t.cpu,
+		total:     t.total,
+	}
+	if limits.Resolves != t.limits.Resolves {
+		next.limitQuestions()
+	}
+	if limits.CPU != t.limits.CPU {
+		next.limitCPU()
+	}
+	if limits.Memory != t.limits.Memory {
+		next.total = nil
+	}
+	next.limitMemory()
+	return next
+}
+
+func (t *Tenant) limitQuestions() {
+	if t.questions = nil; t.limits.Resolves > 0 {
+		t.questions = make(chan struct{}, t.limits.Resolves)
+	}
+}
+
+func (t *Tenant) limitCPU() {
+	if t.cpu = nil; t.limits.CPU > 0 {
+		t.cpu = NewAllowance(t.limits.CPU)
+	}
+}
+
+// limitMemory makes the pool of a generation, and unless there is one that of all.
+func (t *Tenant) limitMemory() {
+	if t.limits.Memory == 0 {
+		return
+	}
+	name := "tenant_limits.memory of tenant " + t.limits.Name
+	if t.total == nil {
+		t.total = vm.NewMemoryPool("twice "+name+" for all generations", 2*min(t.limits.Memory, 1<<61), nil)
+	}
+	t.memory = vm.NewMemoryPool(name, t.limits.Memory, t.total)
+}
+
+// Idle tells whether no filter of the tenant's has anything that counts.
+func (t *Tenant) Idle() bool {
+	return t.contexts.used.Load() == 0 && t.calls.used.Load() == 0 && t.held.used.Load() == 0 && t.total.Used() == 0
+}
+
+// HasRoom tells whether the filters of one more generation could have all the memory that
+// they may.
+func (t *Tenant) HasRoom() bool {
+	return t == nil || t.total == nil || t.total.Check(t.limits.Memory) == nil
 }
 
 // Memory is what the memory of its filters' instances is taken from; nil is bounded
