@@ -26,6 +26,8 @@ type Tenant struct {
 	Keys []string `json:",omitempty"`
 
 	keys []trust.Key // the same
+	// least are the least versions of what is signed with them, by the names that are.
+	least map[string]trust.Version
 	// Limits bounds what its own filters may use together.
 	Limits TenantLimits
 

@@ -46,19 +46,7 @@ func (l *loader) verifySection() {
 		"keys": func(v *value) {
 			l.trustedKeys(v, func(_ string, k trust.Key) { l.verify.keys = append(l.verify.keys, k) })
 		},
-		"versions": func(v *value) {
-			if v.kind != kindMap {
-				l.fail(v.pos, fmt.Sprintf("verify.versions is a map of modules' names and versions, not %s", v.kind), "write it as in {no-privileged: 1.2.0}")
-				return
-			}
-			l.verify.least = make(map[string]trust.Version, len(v.entries))
-			for _, e := range v.entries {
-				if err := trust.CheckName(e.key); err != nil {
-					l.fail(e.keyPos, "verify.versions: "+err.Error(), "")
-				}
-				l.verify.least[e.key] = l.version(e.value, "verify.versions."+e.key)
-			}
-		},
+		"versions": func(v *value) { l.verify.least = l.leastVersions(v) },
 	})
 	if v.kind == kindMap && v.get("keys") == nil {
 		l.fail(v.pos, "verify has no keys", "write the public keys that are trusted: the lines that begin with RW, out of minisign's .pub files")
@@ -71,10 +59,27 @@ func (l *loader) tenantVerify(v *value, t *Tenant) {
 		"keys": func(v *value) {
 			l.trustedKeys(v, func(text string, k trust.Key) { t.Keys, t.keys = append(t.Keys, text), append(t.keys, k) })
 		},
+		"versions": func(v *value) { t.least = l.leastVersions(v) },
 	})
 	if v.kind == kindMap && v.get("keys") == nil {
 		l.fail(v.pos, "verify has no keys", "write the public keys that may sign the tenant's filters, or remove verify: then those at the top of the configuration count")
 	}
+}
+
+// leastVersions reads which versions are good, by the names that are signed.
+func (l *loader) leastVersions(v *value) map[string]trust.Version {
+	if v.kind != kindMap {
+		l.fail(v.pos, fmt.Sprintf("verify.versions is a map of modules' names and versions, not %s", v.kind), "write it as in {no-privileged: 1.2.0}")
+		return nil
+	}
+	least := make(map[string]trust.Version, len(v.entries))
+	for _, e := range v.entries {
+		if err := trust.CheckName(e.key); err != nil {
+			l.fail(e.keyPos, "verify.versions: "+err.Error(), "")
+		}
+		least[e.key] = l.version(e.value, "verify.versions."+e.key)
+	}
+	return least
 }
 
 // trustedKeys reads a list of public keys.
@@ -131,19 +136,8 @@ func (l *loader) version(v *value, path string) trust.Version {
 // checkOrigin finds out whether a filter's module is the one that is meant.
 func (l *loader) checkOrigin(c *Config, f *Filter) {
 	o := &f.origin
-	switch {
-	case f.Module == "" || l.modules[f.Module] == nil:
+	if f.Module == "" || l.modules[f.Module] == nil {
 		return // reported already
-	case f.unread != nil:
-		l.failModule(c, f, f.unread)
-		return
-	}
-	if sum := l.modules[f.Module].digest; o.pinned != nil && sum != o.pin {
-		l.distrust(c, f, o.pinned.pos, fmt.Sprintf("%s is not the module that is pinned: its digest is %s", f.Module, hex.EncodeToString(sum[:])),
-			"get the module that was meant, or, if this one is trusted, write its digest")
-		if f.Problem != nil {
-			return
-		}
 	}
 	if o.name == "" {
 		o.name = f.Name
@@ -156,6 +150,20 @@ func (l *loader) checkOrigin(c *Config, f *Filter) {
 		keys = owner.keys
 	} else {
 		owner = nil
+	}
+	// The configuration is at fault here, whatever there is of the module: what a tenant
+	// mends of it must not turn his quarantine into a reason not to reload.
+	l.demandVersion(f, owner)
+	if f.unread != nil {
+		l.failModule(c, f, f.unread)
+		return
+	}
+	if sum := l.modules[f.Module].digest; o.pinned != nil && sum != o.pin {
+		l.distrust(c, f, o.pinned.pos, fmt.Sprintf("%s is not the module that is pinned: its digest is %s", f.Module, hex.EncodeToString(sum[:])),
+			"get the module that was meant, or, if this one is trusted, write its digest")
+		if f.Problem != nil {
+			return
+		}
 	}
 	if len(keys) == 0 {
 		if at := firstOf(o.signature, o.versioned); at != nil {
@@ -196,21 +204,48 @@ func (l *loader) checkSignature(c *Config, f *Filter, signature []byte, keys []t
 			fmt.Sprintf("if that module is meant, write signed_as: %s", said.Name))
 		return
 	}
-	least, stated := l.verify.least[o.name]
-	if o.versioned != nil && (!stated || o.version.Compare(least) > 0) {
-		least, stated = o.version, true
-	}
-	switch {
-	case !stated && l.verify.required:
-		l.fail(f.Pos, fmt.Sprintf("filter %q says no version: an old module with a hole in it is signed as well as the newest", f.Name),
-			fmt.Sprintf("write the least version that is good, as in version: %s, or verify: {versions: {%s: %s}}", said.Version, o.name, said.Version))
-		return
-	case stated && said.Version.Compare(least) < 0:
+	if least, stated := l.leastVersion(o, owner); stated && said.Version.Compare(least) < 0 {
 		l.distrust(c, f, f.Pos, fmt.Sprintf("filter %q is not trusted: its module is version %s, and %s is the least that is wanted", f.Name, said.Version, least),
 			"get the newer module; to go back on purpose, write the older version")
 		return
 	}
 	f.Signed = &Signed{Name: said.Name, Version: said.Version.String(), Key: said.Key}
+}
+
+// leastVersion is the least version that is good; false where none is stated. owner is as
+// for checkSignature.
+func (l *loader) leastVersion(o *origin, owner *Tenant) (trust.Version, bool) {
+	versions := l.verify.least
+	if owner != nil {
+		versions = owner.least
+	}
+	least, stated := versions[o.name]
+	if o.versioned != nil && (!stated || o.version.Compare(least) > 0) {
+		least, stated = o.version, true
+	}
+	return least, stated
+}
+
+// demandVersion refuses a filter that has to be signed and may be of any version: whoever
+// puts an old module of the signer's into its place, with a hole that has since been closed,
+// would have it believed. owner is as for checkSignature.
+func (l *loader) demandVersion(f *Filter, owner *Tenant) {
+	o := &f.origin
+	if _, stated := l.leastVersion(o, owner); stated || owner == nil && (!l.verify.required || len(l.verify.keys) == 0) {
+		return
+	}
+	version, where := "1.0.0", "verify"
+	if signature, err := readRegular(o.path, trust.MaxSignature); err == nil {
+		if said, err := trust.Claims(signature); err == nil {
+			version = said.Version.String()
+		}
+	}
+	if owner != nil {
+		where = fmt.Sprintf("in tenant %q verify", owner.Name)
+	}
+	l.watched(o.path)
+	l.fail(f.Pos, fmt.Sprintf("filter %q says no version: an old module with a hole in it is signed as well as the newest", f.Name),
+		fmt.Sprintf("write the least version that is good, as in version: %s, or %s: {versions: {%s: %s}}", version, where, o.name, version))
 }
 
 // distrust records a problem of a filter's module that is one of trust.
