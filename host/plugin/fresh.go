@@ -78,16 +78,18 @@ type origin struct {
 	lastCall uint32
 }
 
-// remember keeps the canary's state.
-func (f *freshSupply) remember(canary *Instance) {
+// remember keeps the canary's state. An error says that there is no memory for it.
+func (f *freshSupply) remember(canary *Instance) error {
 	canary.lock() // as in takeHints
 	defer canary.unlock()
 	if canary.lost.Load() {
-		return
+		return nil
 	}
-	if guest := canary.vm.Snapshot(); guest != nil {
+	guest, err := canary.vm.Snapshot()
+	if guest != nil {
 		f.origin = &origin{guest: guest, values: maps.Clone(canary.root.values), period: canary.tick.interval(), lastCall: canary.callouts.lastID}
 	}
+	return err
 }
 
 // restore puts an instance back into the state in which the stream got it. False
@@ -260,6 +262,9 @@ func (f *freshSupply) close() {
 		case instance := <-f.warm:
 			instance.abandon()
 		default:
+			if f.origin != nil {
+				f.origin.guest.Free()
+			}
 			return
 		}
 	}

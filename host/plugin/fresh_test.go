@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/plugin"
+	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // serve takes a request through a stream of its own.
@@ -190,5 +191,39 @@ func BenchmarkIsolation(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// What instances are put back to is taken from the filter's memory, and given back with
+// it; a filter that has no room for it does not come up.
+func TestWhatStreamsArePutBackToIsCounted(t *testing.T) {
+	const page = 64 << 10
+	options := plugin.Options{Name: "remember", Code: guest(t, "remember"), Instances: 1, Isolation: plugin.PerStream}
+	options.Memory = vm.NewMemoryPool("limits.filter_memory", 3*page, nil)
+	p, err := plugin.New(t.Context(), newEngine(t), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := options.Memory.Used(); got != 3*page {
+		t.Errorf("%d bytes are in use, want two pages of the instance and one of what it is put back to", got)
+	}
+	for range 3 {
+		if err := serve(t, p); err != nil {
+			t.Error(err)
+		}
+	}
+	p.Close(t.Context())
+	if got := options.Memory.Used(); got != 0 {
+		t.Errorf("after its end %d bytes are in use", got)
+	}
+	options.Memory = vm.NewMemoryPool("limits.filter_memory", 2*page, nil)
+	_, err = plugin.New(t.Context(), newEngine(t), options)
+	var full *vm.PoolError
+	var start *plugin.StartError
+	if !errors.As(err, &full) || !errors.As(err, &start) || start.Step != "memory" {
+		t.Errorf("with two pages: got %v, want a PoolError", err)
+	}
+	if got := options.Memory.Used(); got != 0 {
+		t.Errorf("after it was refused %d bytes are in use", got)
 	}
 }

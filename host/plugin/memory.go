@@ -13,7 +13,7 @@ import (
 // checkMemory refuses a plugin whose instances, as many as are started before the
 // first stream comes, have no room for the memory that their module begins with.
 func (p *Plugin) checkMemory() error {
-	each := p.module.Memory()
+	each := p.module.Footprint()
 	if limit := p.options.MemoryLimit; limit > 0 && each > limit {
 		return &vm.MemoryError{Need: each, Limit: limit}
 	}

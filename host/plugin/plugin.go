@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -259,8 +260,10 @@ func (p *Plugin) start() error {
 			return err
 		}
 		p.takeHints(instance)
-		p.fresh.remember(instance)
 		p.fresh.warm <- instance
+		if err := p.fresh.remember(instance); err != nil {
+			return &StartError{Step: "memory", Err: fmt.Errorf("what each stream's instance is put back to is to be kept: %w", err)}
+		}
 		p.wait.Add(1)
 		go p.fresh.refill()
 		return nil

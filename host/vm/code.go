@@ -43,6 +43,7 @@ type code struct {
 	pauses     bool
 	memoryMost uint64
 	memory     uint64 // bytes that an instance has at its start
+	host       uint64 // and that the host has for it beside that, see hostBytes
 	added      uint32 // the first function that metering added
 	makeUnits  int64  // what making an instance costs
 }
@@ -116,6 +117,7 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	c.state, c.stateful = metered.State, !metered.StateInMemory
 	c.memory = outline.pages * pageSize
 	c.added = metered.Added
+	c.host = hostBytes(metered.Instance)
 	c.makeUnits = makeUnits(metered.Instance, c.memory)
 	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
 		return ErrNoMemory

@@ -53,3 +53,11 @@ func CopyPieces(to, from []byte, next func(bytes int)) { copyPieces(to, from, ne
 
 // ClearPieces clears.
 func ClearPieces(memory []byte, next func(bytes int)) { clearPieces(memory, next) }
+
+// NativeStack is how many bytes of native stack the function keeps for its next call.
+func (f *Func) NativeStack() int {
+	if f.fn == nil {
+		return 0
+	}
+	return nativeStack(f.fn)
+}

@@ -90,6 +90,7 @@ func (f *Func) enter(start bool) error {
 	f.running = true
 	err := f.fn.CallWithStack(i.context, f.stack[:])
 	f.running = false
+	f.leaveStack()
 	i.depth--
 	if !outermost {
 		if err != nil {

@@ -32,6 +32,7 @@ type Instance struct {
 	// inLane tells that it computes at length: see slice.go.
 	reserve int64
 	inLane  bool
+	pool    *MemoryPool // of its memory
 	party   string
 	budget  int64 // what the last call was given
 
@@ -82,6 +83,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		funcs:   make(map[string]*Func),
 		party:   options.Party,
 		started: m.code.makeUnits,
+		pool:    options.Memory.Pool,
 	}
 	if i.context == nil {
 		i.context = context.Background()
@@ -96,7 +98,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		i.stderr.to, i.stderr.charge = options.Stderr, i.Charge
 		config = config.WithStderr(&i.stderr)
 	}
-	memory := &memory{limit: e.limit, most: m.code.memoryMost, pool: options.Memory.Pool, refused: options.Memory.Refused}
+	memory := &memory{limit: e.limit, most: m.code.memoryMost, host: m.code.host, pool: options.Memory.Pool, refused: options.Memory.Refused}
 	if options.Memory.Limit > 0 {
 		memory.limit = min(memory.limit, options.Memory.Limit)
 	}

@@ -49,17 +49,27 @@ func (p *MemoryPool) Check(need uint64) error {
 
 // take takes bytes out of the pool and out of those that it is part of, or out of none.
 func (p *MemoryPool) take(bytes int64) error {
+	full, used := p.try(bytes)
+	if full == nil {
+		return nil
+	}
+	full.refused.Add(1)
+	return full.refuse(uint64(bytes), used)
+}
+
+// try is take for who can do without. full is the pool that has not as much, of which so
+// many bytes are in use.
+func (p *MemoryPool) try(bytes int64) (full *MemoryPool, used int64) {
 	for at := p; at != nil; at = at.within {
 		if used := at.used.Add(bytes); used > at.limit {
 			at.used.Add(-bytes)
 			for before := p; before != at; before = before.within {
 				before.used.Add(-bytes)
 			}
-			at.refused.Add(1)
-			return at.refuse(uint64(bytes), used-bytes)
+			return at, used - bytes
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 func (p *MemoryPool) refuse(need uint64, used int64) error {
@@ -87,7 +97,8 @@ func (e *PoolError) Error() string {
 // MemoryOptions bound an instance's memory. The zero value leaves it to the engine's
 // limit.
 type MemoryOptions struct {
-	// Limit is how many bytes it may have. 0 means the engine's limit, which is never
+	// Limit is how many bytes it may have, with what the host has for the instance where
+	// that is much: its tables and the like, beyond 64 KiB. 0 means the engine's limit, which is never
 	// exceeded.
 	Limit uint64
 	// Pool is what the memory is taken from. Nil is bounded by nothing.
@@ -104,7 +115,9 @@ type memory struct {
 	limit   uint64
 	refused func(error) // nil, or told of what the guest did not get
 	content []byte
-	taken   int64
+	// taken is the capacity of content, and host: what there is beside it for the instance.
+	taken int64
+	host  uint64
 	// most is what the module allows itself. instance is whose it is, once it may run.
 	most     uint64
 	instance *Instance
@@ -125,30 +138,50 @@ func (m *memory) Reallocate(length uint64) []byte {
 	if length > m.most {
 		return nil // by the module's own word
 	}
-	if err := m.grow(length); err != nil {
+	if length <= uint64(cap(m.content)) {
+		m.content = m.content[:length] // nobody has written there yet
+		return m.content
+	}
+	room := m.room(length)
+	if err := m.grow(room); err != nil {
 		if m.refused != nil {
 			m.refused(err)
 		}
 		return nil
 	}
-	if length <= uint64(cap(m.content)) {
-		m.content = m.content[:length] // nobody has written there yet
-		return m.content
+	// Where a pool is nearly empty a guest that grows page by page has it all moved each
+	// time, and pays for it.
+	if m.instance != nil && !m.instance.Charge(unitsOf(uint64(len(m.content)))) {
+		return nil
 	}
-	// A guest that grows page by page is not to have it all copied each time. What has
-	// to be, is copied in pieces: in the middle of a copy nothing can be stopped.
-	next := make([]byte, length, min(max(length, 2*uint64(cap(m.content))), m.limit))
+	next := make([]byte, length, room)
 	copyPieces(next, m.content, nil)
 	m.content = next
 	return m.content
 }
 
+// room is how much memory is made for so many bytes: twice what there was, if that may be
+// and can be had, so that a guest that grows page by page does not have it all moved each
+// time.
+func (m *memory) room(length uint64) uint64 {
+	room := min(2*uint64(cap(m.content)), m.limit-min(m.host, m.limit), m.most)
+	if room <= length {
+		return length
+	}
+	more := int64(room+m.host) - m.taken
+	if full, _ := m.pool.try(more); full != nil {
+		return length
+	}
+	m.taken += more
+	return room
+}
+
 // grow takes what is missing to so many bytes.
 func (m *memory) grow(length uint64) error {
-	if length > m.limit {
-		return &MemoryError{Need: length, Limit: m.limit}
+	if length+m.host > m.limit {
+		return &MemoryError{Need: length + m.host, Limit: m.limit}
 	}
-	more := int64(length) - m.taken
+	more := int64(length+m.host) - m.taken
 	if more <= 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,5 +146,111 @@ func TestAPoolUnderHammering(t *testing.T) {
 	wait.Wait()
 	if total.Used() != 0 {
 		t.Errorf("%d bytes are in use by nobody", total.Used())
+	}
+}
+
+// What is taken from a pool is what there is, and not what the guest has of it so far: a
+// memory that grows page by page is given twice as much each time. Where there is not as
+// much in the pool it is given what it asked for.
+func TestAMemoryIsCountedWithItsSpareRoom(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	module := compile(t, engine, "grower")
+	pool := vm.NewMemoryPool("the pool", 11*page, nil)
+	i, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	var got []int64
+	for range 11 {
+		growBy(t, i, 1)
+		got = append(got, pool.Used()/page)
+	}
+	if want := []int64{2, 4, 4, 8, 8, 8, 8, 9, 10, 11, 11}; !slices.Equal(got, want) {
+		t.Errorf("pages in use while it grew to 11 and beyond: %d, want %d", got, want)
+	}
+	if pool.Refused() != 1 {
+		t.Errorf("%d refusals, want the last one", pool.Refused())
+	}
+}
+
+// Where a pool is nearly empty all of a memory is moved for each page: that is paid for,
+// beside the page, and in a loop that keeps its fuel to itself too.
+func TestAMemoryThatIsMovedIsPaidFor(t *testing.T) {
+	const pages = 40 // up to 32 it is given twice as many
+	engine := newEngine(t, vm.Options{})
+	i, err := compile(t, engine, "grow-by").Instantiate(vm.InstanceOptions{
+		Fuel: 1 << 40, Memory: vm.MemoryOptions{Pool: vm.NewMemoryPool("the pool", pages*page, nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	if got := call(t, i, "grow", pages-1); got != pages-1 {
+		t.Fatalf("it got %d pages, want %d", got, pages-1)
+	}
+	moved := int64(1 + 2 + 4 + 8 + 16)
+	for n := int64(32); n < pages; n++ {
+		moved += n
+	}
+	if got, least := i.Used(), (pages-1)*page+moved*page/8; got < int64(least) || got > int64(least)+100_000 {
+		t.Errorf("it used %d units, want %d and a little", got, least)
+	}
+}
+
+// Tables, segments and the like are the host's memory. What a module has more of than most
+// is taken from the pools and limits of its instances' memory.
+func TestTheHostsMemoryForAnInstanceIsCounted(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	module := compile(t, engine, "wide-table")
+	const each = 17 * page // its memory, and 8 bytes for each of 131,072 elements
+	if got := module.Footprint(); got != each {
+		t.Errorf("an instance takes %d bytes, want %d", got, each)
+	}
+	pool := vm.NewMemoryPool("the pool", 3*each-1, nil)
+	for n := range 3 {
+		i, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
+		var full *vm.PoolError
+		switch {
+		case n < 2 && err != nil, n == 2 && (!errors.As(err, &full) || full.Need != each || full.Used != 2*each):
+			t.Errorf("instance %d: got %v", n, err)
+		case err == nil:
+			defer func() {
+				i.Close()
+				if pool.Used()%each != 0 {
+					t.Errorf("%d bytes are in use by nobody", pool.Used()%each)
+				}
+			}()
+		}
+	}
+	var most *vm.MemoryError
+	if _, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Limit: 16 * page}}); !errors.As(err, &most) || most.Need != each {
+		t.Errorf("with a limit of 16 pages: got %v, want a MemoryError", err)
+	}
+}
+
+// What instances are put back to is memory like theirs.
+func TestASnapshotIsTakenFromThePool(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	module := compile(t, engine, "grower")
+	pool := vm.NewMemoryPool("the pool", 2*page, nil)
+	i, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	i.Memory().WriteByte(page-1, 1)
+	first, err := i.Snapshot()
+	if err != nil || pool.Used() != 2*page {
+		t.Fatalf("%v, and %d bytes are in use; want two pages", err, pool.Used())
+	}
+	var full *vm.PoolError
+	if _, err := i.Snapshot(); !errors.As(err, &full) || full.Need != page {
+		t.Errorf("got %v, want a PoolError", err)
+	}
+	first.Free()
+	first.Free()
+	if pool.Used() != page {
+		t.Errorf("%d bytes are in use, want one page", pool.Used())
 	}
 }

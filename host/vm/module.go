@@ -35,6 +35,10 @@ func (m *Module) Size() int { return m.code.size }
 // Memory is how many bytes of memory an instance has at its start.
 func (m *Module) Memory() uint64 { return m.code.memory }
 
+// Footprint is how many bytes an instance takes of its limit and its pool at its start: its
+// memory, and what the host has for it where that is much.
+func (m *Module) Footprint() uint64 { return m.code.memory + m.code.host }
+
 // ExportNames lists the exported functions in alphabetical order. The slice
 // must not be changed.
 func (m *Module) ExportNames() []string { return m.code.names }

@@ -9,6 +9,17 @@ type Snapshot struct {
 	memory  []byte // up to the last byte that is not zero
 	size    uint32 // of the memory
 	globals []uint64
+	pool    *MemoryPool // that it is taken from
+	taken   int64
+}
+
+// Free gives back what the snapshot has taken of the instance's pool. It may be called more
+// than once, and for nil.
+func (s *Snapshot) Free() {
+	if s != nil {
+		s.pool.give(s.taken)
+		s.taken = 0
+	}
 }
 
 // Size is how many bytes the snapshot keeps.
@@ -23,12 +34,13 @@ const resetUnits = 500
 
 // Snapshot takes the instance's state. It is nil where that is more than memory
 // and numbers, as for the few modules that change their tables while they run,
-// and for an instance that is poisoned or closed.
-func (i *Instance) Snapshot() *Snapshot {
+// and for an instance that is poisoned or closed. It is taken from the pool of the
+// instance's memory until it is freed; the error is a *PoolError where there is not as much.
+func (i *Instance) Snapshot() (*Snapshot, error) {
 	if i.code.stateful || i.closed || i.poisoned.Load() || i.depth > 0 {
-		return nil
+		return nil, nil
 	}
-	s := &Snapshot{code: i.code}
+	s := &Snapshot{code: i.code, pool: i.pool}
 	if i.memory != nil {
 		s.size = i.memory.Size()
 		content, _ := i.memory.Read(0, s.size)
@@ -36,6 +48,11 @@ func (i *Instance) Snapshot() *Snapshot {
 		for used > 0 && content[used-1] == 0 {
 			used--
 		}
+		taken := int64(pages(uint64(used)))
+		if err := s.pool.take(taken); err != nil {
+			return nil, err
+		}
+		s.taken = taken
 		s.memory = make([]byte, used)
 		copyPieces(s.memory, content, nil)
 	}
@@ -43,7 +60,7 @@ func (i *Instance) Snapshot() *Snapshot {
 	for _, global := range i.state {
 		s.globals = append(s.globals, global.Get())
 	}
-	return s
+	return s, nil
 }
 
 // Reset puts the instance into the state of a snapshot: nothing of what it did

@@ -85,3 +85,23 @@ func makeUnits(of meter.Instance, memory uint64) int64 {
 	return instanceUnits + importUnits*int64(of.Imports) + globalUnits*int64(of.Globals) + segmentUnits*int64(of.Segments) + referenceUnits*int64(of.References) +
 		unitsOf(of.Data) + unitsOf(8*uint64(of.Slots)) + 2*unitsOf(memory)
 }
+
+// hostBytes is what the host has for an instance beside its memory, for each of what
+// meter.Instance counts, as measured. The first 64 KiB, more than most filters have, are
+// not counted; it is whole pages, like the memory.
+func hostBytes(of meter.Instance) uint64 {
+	const (
+		importBytes    = 48
+		globalBytes    = 100
+		segmentBytes   = 32
+		referenceBytes = 64
+		slotBytes      = 8
+		free           = pageSize
+	)
+	n := importBytes*uint64(of.Imports) + globalBytes*uint64(of.Globals) + segmentBytes*uint64(of.Segments) +
+		referenceBytes*uint64(of.References) + slotBytes*uint64(of.Slots)
+	return pages(n - min(n, free))
+}
+
+// pages rounds up to whole ones.
+func pages(bytes uint64) uint64 { return (bytes + pageSize - 1) / pageSize * pageSize }

@@ -77,7 +77,10 @@ func TestLargeInstancesAreMadeAndPutBackInTurns(t *testing.T) {
 	if got := i.StartUsed(); got < size/8 || got > size {
 		t.Errorf("making it cost %d units for %d bytes", got, size)
 	}
-	snapshot := i.Snapshot()
+	snapshot, err := i.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := snapshot.Units(); got < size/8 || got > size {
 		t.Errorf("putting it back costs %d units for %d bytes", got, size)
 	}
@@ -152,7 +155,10 @@ func TestSmallInstancesWaitForNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer i.Close()
-	snapshot := i.Snapshot()
+	snapshot, err := i.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !i.Reset(snapshot) {
 		t.Error("it was not put back")
 	}
@@ -161,5 +167,23 @@ func TestSmallInstancesWaitForNobody(t *testing.T) {
 	}
 	for range all {
 		engine.LeaveLane()
+	}
+}
+
+// The stack that a deep call needed is not kept for the next one, which may never come.
+func TestTheStackOfADeepCallIsLetGo(t *testing.T) {
+	i := instantiate(t, "deep", vm.InstanceOptions{Fuel: 1 << 40})
+	const least, most = 8 << 10, 128 << 10
+	depths := i.Func("deep")
+	for _, c := range []struct {
+		depth uint64
+		kept  bool
+	}{{1, true}, {100, true}, {3000, false}, {9000, false}, {100, true}} {
+		if got := call(t, i, "deep", c.depth); got != uint64(c.depth) {
+			t.Errorf("%d deep: got %d", c.depth, got)
+		}
+		if got := depths.NativeStack(); c.kept && (got < least || got > most) || !c.kept && got != 0 {
+			t.Errorf("after a call %d deep: it keeps %d bytes of stack; to keep: %v", c.depth, got, c.kept)
+		}
 	}
 }

@@ -327,6 +327,7 @@ func (b *body) special(at int, op byte, cost int64) int64 {
 	case opMemoryGrow:
 		r.u32()
 		b.bulk(at, pageShift)
+		b.blocks[len(b.blocks)-1].calls = true // the host may charge for it, like for a call
 		cost = costGrow
 	case opI32Const:
 		r.signed(5)

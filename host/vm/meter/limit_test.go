@@ -157,3 +157,22 @@ func TestTablesCannotGrowBeyondTheLimit(t *testing.T) {
 		t.Errorf("got %d elements, %v; want 4100", got, err)
 	}
 }
+
+// What an instance consists of is told, so that it can be counted as memory and as work.
+func TestWhatAnInstanceConsistsOfIsCounted(t *testing.T) {
+	hostile := instrument(t, read(t, "testdata/hostile.wasm"), meter.Options{TableElements: 5000}).Instance
+	if want := (meter.Instance{Globals: 4, Segments: 4, References: 6, Slots: 5000}); hostile != want {
+		t.Errorf("got %+v, want %+v: fuel, stack and two references; a table that grows", hostile, want)
+	}
+	bench := instrument(t, read(t, "testdata/bench.wasm"), meter.Options{}).Instance
+	if want := (meter.Instance{Globals: 2}); bench != want {
+		t.Errorf("got %+v, want %+v", bench, want)
+	}
+	still := instrument(t, module(
+		section(1, vector([]byte{0x60, 0, 0})...), section(2, vector([]byte{0, 1, 'f', 0, 0})...),
+		section(4, vector([]byte{0x70, 0, 10}, []byte{0x70, 1, 5, 50})...),
+	), meter.Options{}).Instance
+	if want := (meter.Instance{Imports: 1, Globals: 2, Slots: 15}); still != want {
+		t.Errorf("got %+v, want %+v: nothing grows its tables", still, want)
+	}
+}
