@@ -75,12 +75,16 @@ func (in *inside) dial(ctx context.Context, caller callout.Caller) (net.Conn, er
 		return nil, ctx.Err()
 	}
 	origin, _ := caller.Stream.(chain.Origin)
-	who := &insider{gen: in.gen, chain: in.straight, depth: origin.Depth + 1, parent: origin.RequestID}
+	who := &insider{gen: in.gen, chain: in.straight, depth: max(origin.Depth, caller.Depth) + 1, parent: origin.RequestID}
 	if in.through || caller.Tenant != "" {
 		if who.depth > in.depth {
+			whose := "request " + origin.RequestID
+			if origin.RequestID == "" {
+				whose = "what the filter took from a queue was put there in a request that"
+			}
 			return nil, &callout.Failure{Reason: callout.ReasonDepth, Err: fmt.Errorf(
-				"request %s is itself a call through the chain; it may make none of its own (upstreams, docker: depth: %d): "+
-					"the filter can tell by the property sluice.callout_depth", origin.RequestID, in.depth)}
+				"%s is itself a call through the chain; it may make none of its own (upstreams, docker: depth: %d): "+
+					"the filter can tell by the property sluice.callout_depth", whose, in.depth)}
 		}
 		who.chain = in.gen.chain()
 	}

@@ -78,6 +78,30 @@ func TestCallsInsideOfCallsComeToAnEnd(t *testing.T) {
 	}
 }
 
+// A filter that puts each request into a queue, and asks the engine about each, does so of its own questions too.
+func TestCallsInsideOfCallsThroughAQueueComeToAnEnd(t *testing.T) {
+	for _, tt := range []struct {
+		config string
+		most   int
+	}{{throughChain, 1}, {"upstreams: [{name: docker, through: chain, depth: 3, timeout: 60s}]\n", 3}} {
+		engine := infoEngine(t)
+		g := hosttest.StartGateway(t, engine.Address(), tt.config+filters(t, "queue-loop instances: 1, callouts: [docker]"))
+		for round := range 2 { // what is taken next is as deep as it is itself
+			if code, body := ask(t, "unix", g.Socket, "GET /info HTTP/1.1\nHost: docker"); code != 200 {
+				t.Errorf("got %d %q", code, body)
+			}
+			eventually(t, "end of the loop", func() bool { return strings.Count(g.Log.String(), `"msg":"answer:`) == (round+1)*(tt.most+1) })
+			if n := strings.Count(g.Log.String(), `"msg":"answer:too many calls inside of each other"`); n != round+1 {
+				t.Errorf("at most %d: %d calls were refused, want one of each request", tt.most, n)
+			}
+		}
+		g.Log.Wait(t, "what the filter took from a queue was put there in a request that is itself a call through the chain")
+		if got := len(engine.Requests()); got != 2*(1+tt.most) {
+			t.Errorf("at most %d: the engine got %d requests, want each client's and %d calls of each", tt.most, got, tt.most)
+		}
+	}
+}
+
 // Whose request a call is, and that it is one, can be told by properties: no request
 // and no filter can say so of itself.
 func TestACallIsItsCallersAndSaysSo(t *testing.T) {

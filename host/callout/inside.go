@@ -15,6 +15,9 @@ type Caller struct {
 	// Stream is the stream on whose behalf it calls, in the form of the one who
 	// dials. Nil: it calls on its own behalf, as in a tick.
 	Stream any
+	// Depth is how many filters' calls what it does is inside of, as the stream's is or
+	// more: it may have taken from a queue what was put there inside of a call.
+	Depth int
 }
 
 // Inside tells whether the upstream is inside of the process: it wants to know its

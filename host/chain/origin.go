@@ -20,6 +20,9 @@ const (
 	CalloutFilter = calloutPrefix + "filter"
 )
 
+// Depth is how many filters' calls the stream is inside of.
+func (f *filterStream) Depth() int { return f.stream.info.Depth }
+
 // Origin is what package plugin asks of whoever makes a call: an Origin, or nil
 // outside of the stream's own callbacks, as in a tick that made it the effective
 // context.

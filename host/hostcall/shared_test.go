@@ -43,16 +43,16 @@ func (s sharedSpace) ResolveQueue(vmID, name string) (uint32, abi.Status) {
 }
 
 func (s sharedSpace) Enqueue(queue uint32, item []byte) abi.Status {
-	return statuses[s.Space.Enqueue(store.QueueID(queue), item)]
+	return statuses[s.Space.Enqueue(store.QueueID(queue), item, 0)]
 }
 
 func (s sharedSpace) Dequeue(queue uint32) ([]byte, abi.Status) {
-	item, err := s.Space.Dequeue(store.QueueID(queue))
+	item, _, err := s.Space.Dequeue(store.QueueID(queue))
 	return item, statuses[err]
 }
 
 func (s sharedSpace) Requeue(queue uint32, item []byte) {
-	_ = s.Space.Requeue(store.QueueID(queue), item)
+	_ = s.Space.Requeue(store.QueueID(queue), item, 0)
 }
 
 var _ hostcall.Shared = (*sharedSpace)(nil)

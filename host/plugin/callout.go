@@ -43,6 +43,7 @@ type pendingCall struct {
 	caller   callout.Caller  // zero where the filter may call no upstream that has to know
 	grpc     *callout.Stream // nil for an HTTP call
 	unary    bool            // of gRPC
+	depth    int             // how many filters' calls it is inside of
 	// dropped is set when the guest cancelled the call: it is not told of it any
 	// more. Guarded by the instance's lock.
 	dropped bool
@@ -102,13 +103,14 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	if c.pending == nil {
 		c.pending = make(map[uint32]*pendingCall)
 	}
-	call := &pendingCall{instance: i, upstream: p.options.Upstreams[string(upstream)], id: c.newID(), owner: rootID}
+	call := &pendingCall{instance: i, upstream: p.options.Upstreams[string(upstream)], id: c.newID(), owner: rootID, depth: i.depth()}
 	if owner != nil {
 		call.owner = owner.id
 		owner.calls++
 	}
 	if p.callsInside {
 		call.caller = c.caller()
+		call.caller.Depth = call.depth
 	}
 	call.ctx, call.cancel = context.WithCancel(p.ctx)
 	call.counted.Store(true)

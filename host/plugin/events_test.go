@@ -42,7 +42,7 @@ func startWorkers(t *testing.T, mode string, instances int, space store.Space) *
 func (w *worker) enqueue(items ...string) {
 	w.t.Helper()
 	for _, item := range items {
-		if err := w.space.Enqueue(w.queue, []byte(item)); err != nil {
+		if err := w.space.Enqueue(w.queue, []byte(item), 0); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -191,7 +191,7 @@ func TestFreshInstancesGetNoEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := space.Enqueue(id, []byte("item")); err != nil {
+	if err := space.Enqueue(id, []byte("item"), 0); err != nil {
 		t.Fatal(err)
 	}
 	p.Close(t.Context())
@@ -224,7 +224,7 @@ func TestQueueEventsUnderHammering(t *testing.T) {
 	for range producers {
 		all.Go(func() {
 			for range items {
-				if err := space.Enqueue(jobs(space), []byte("item")); err != nil {
+				if err := space.Enqueue(jobs(space), []byte("item"), 0); err != nil {
 					t.Error(err)
 				}
 			}

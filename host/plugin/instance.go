@@ -55,6 +55,7 @@ type Instance struct {
 	expiry   *time.Timer // of the oldest
 	tick     ticker
 	callouts callouts
+	deep
 }
 
 var _ hostcall.Caller = (*Instance)(nil)
@@ -175,6 +176,7 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	if f == nil {
 		return 0, nil
 	}
+	i.taken = 0
 	stage := stageOf[c]
 	var began time.Duration
 	if stage != 0 && i.timed {

@@ -38,7 +38,7 @@ func TestSharedDataQueuesAndMetricsInEveryPhase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := space.Enqueue(id, nil); err != nil {
+	if err := space.Enqueue(id, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, phase := range []string{"tick", "queue_ready"} {

@@ -99,16 +99,18 @@ func (s *shared) ResolveQueue(vmID, name string) (uint32, abi.Status) {
 
 // Enqueue implements hostcall.Shared.
 func (s *shared) Enqueue(queue uint32, item []byte) abi.Status {
-	return s.status(s.space().Enqueue(store.QueueID(queue), item), queueBounds)
+	return s.status(s.space().Enqueue(store.QueueID(queue), item, (*Instance)(s).depth()), queueBounds)
 }
 
-// Dequeue implements hostcall.Shared.
+// Dequeue implements hostcall.Shared. What the guest does in the rest of the callback
+// is as deep as what it has taken.
 func (s *shared) Dequeue(queue uint32) ([]byte, abi.Status) {
-	item, err := s.space().Dequeue(store.QueueID(queue))
+	item, depth, err := s.space().Dequeue(store.QueueID(queue))
+	s.last, s.taken = depth, max(s.taken, depth)
 	return item, s.status(err, queueBounds)
 }
 
 // Requeue implements hostcall.Shared.
 func (s *shared) Requeue(queue uint32, item []byte) {
-	_ = s.space().Requeue(store.QueueID(queue), item) // the item came from there
+	_ = s.space().Requeue(store.QueueID(queue), item, s.last) // the item came from there
 }

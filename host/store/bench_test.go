@@ -51,10 +51,10 @@ func BenchmarkQueue(b *testing.B) {
 	item := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := a.Enqueue(id, item); err != nil {
+		if err := a.Enqueue(id, item, 0); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := a.Dequeue(id); err != nil {
+		if _, _, err := a.Dequeue(id); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -146,7 +146,7 @@ func (m *Memory) snapshot(cut func()) []record {
 	}
 	for _, q := range queues {
 		for i := range q.items.len() {
-			records = append(records, record{op: opEnqueue, ns: q.owner.Namespace, name: []byte(q.name), value: q.items.ring[q.items.at(i)]})
+			records = append(records, record{op: opEnqueue, ns: q.owner.Namespace, name: []byte(q.name), value: q.items.ring[q.items.at(i)].item})
 		}
 	}
 	return records

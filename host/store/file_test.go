@@ -51,11 +51,11 @@ func TestAFileBringsEverythingBack(t *testing.T) {
 		a.enqueue(id, item, nil)
 	}
 	a.dequeue(id, "1")
-	item, err := a.Dequeue(id)
+	item, _, err := a.Dequeue(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Requeue(id, item); err != nil {
+	if err := a.Requeue(id, item, 0); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * time.Millisecond)
@@ -229,7 +229,7 @@ func TestAFileDoesNotGrowForEver(t *testing.T) {
 		for a.Set([]byte(fmt.Sprint("k", i%10)), []byte(value), 0) == store.ErrUnavailable {
 			time.Sleep(time.Millisecond) // the disk is far behind
 		}
-		for a.Enqueue(id, []byte(value)) == store.ErrUnavailable {
+		for a.Enqueue(id, []byte(value), 0) == store.ErrUnavailable {
 			time.Sleep(time.Millisecond)
 		}
 		a.dequeueAll(id)
@@ -253,7 +253,7 @@ func TestAFileDoesNotGrowForEver(t *testing.T) {
 
 func (s space) dequeueAll(id store.QueueID) {
 	for {
-		switch _, err := s.Dequeue(id); err {
+		switch _, _, err := s.Dequeue(id); err {
 		case nil:
 		case store.ErrUnavailable:
 			time.Sleep(time.Millisecond)

@@ -136,7 +136,7 @@ func FuzzModel(f *testing.F) {
 				if err != nil {
 					t.Fatalf("queue %q: %v", queue, err)
 				}
-				got, want = a.Enqueue(id, []byte(item)), m.enqueue(queue, item)
+				got, want = a.Enqueue(id, []byte(item), 0), m.enqueue(queue, item)
 			case 5:
 				queue := name()
 				what = "dequeue " + queue
@@ -147,11 +147,11 @@ func FuzzModel(f *testing.F) {
 					}
 					continue
 				}
-				item, err := a.Dequeue(id)
+				item, _, err := a.Dequeue(id)
 				is, got = string(item), err
 				should, want = m.dequeue(queue)
 				if err == nil && next()%2 == 0 {
-					if err := a.Requeue(id, item); err != nil {
+					if err := a.Requeue(id, item, 0); err != nil {
 						t.Fatal(err)
 					}
 					m.queues[queue] = append([]string{should}, m.queues[queue]...)

@@ -189,9 +189,9 @@ func (m *Memory) replay(r record) {
 			q = s.register(string(r.name))
 		}
 		if r.op == opEnqueue {
-			q.items.pushBack(append([]byte(nil), r.value...))
+			q.items.pushBack(queued{item: append([]byte(nil), r.value...)})
 		} else {
-			q.items.pushFront(append([]byte(nil), r.value...))
+			q.items.pushFront(queued{item: append([]byte(nil), r.value...)})
 		}
 		q.bytes += int64(len(r.value))
 		s.total.item(1, int64(len(r.value)))

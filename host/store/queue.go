@@ -81,7 +81,7 @@ func (s *space) queue(id QueueID) *queue {
 }
 
 // Enqueue implements Space.
-func (s *space) Enqueue(id QueueID, item []byte) error {
+func (s *space) Enqueue(id QueueID, item []byte, depth int) error {
 	q := s.queue(id)
 	if q == nil {
 		return ErrNotFound
@@ -98,7 +98,7 @@ func (s *space) Enqueue(id QueueID, item []byte) error {
 		q.mu.Unlock()
 		return s.refuse(err)
 	}
-	q.items.pushBack(bytes.Clone(item))
+	q.items.pushBack(queued{bytes.Clone(item), depth})
 	ready := q.came(len(item))
 	q.mu.Unlock()
 	if ready != nil {
@@ -124,40 +124,41 @@ func (q *queue) toTell() (ready func()) {
 }
 
 // Dequeue implements Space.
-func (s *space) Dequeue(id QueueID) ([]byte, error) {
+func (s *space) Dequeue(id QueueID) ([]byte, int, error) {
 	q := s.queue(id)
 	if q == nil {
-		return nil, ErrNotFound
+		return nil, 0, ErrNotFound
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.items.len() == 0 {
-		return nil, ErrEmpty
+		return nil, 0, ErrEmpty
 	}
 	if err := s.store.journal.dequeue(q); err != nil {
-		return nil, s.refuse(err)
+		return nil, 0, s.refuse(err)
 	}
-	return q.take(), nil
+	taken := q.take()
+	return taken.item, taken.depth, nil
 }
 
 // take removes the first item, which there is. The caller holds the lock.
-func (q *queue) take() []byte {
-	item := q.items.popFront()
-	q.bytes -= int64(len(item))
-	q.owner.total.item(-1, -int64(len(item)))
+func (q *queue) take() queued {
+	taken := q.items.popFront()
+	q.bytes -= int64(len(taken.item))
+	q.owner.total.item(-1, -int64(len(taken.item)))
 	q.changes++
-	return item
+	return taken
 }
 
 // Requeue implements Space.
-func (s *space) Requeue(id QueueID, item []byte) error {
+func (s *space) Requeue(id QueueID, item []byte, depth int) error {
 	q := s.queue(id)
 	if q == nil {
 		return ErrNotFound
 	}
 	q.mu.Lock()
 	s.store.journal.requeue(q, item)
-	q.items.pushFront(item)
+	q.items.pushFront(queued{item, depth})
 	q.owner.total.item(1, int64(len(item)))
 	ready := q.came(len(item))
 	q.mu.Unlock()
@@ -217,9 +218,15 @@ func (q *queue) forget(l *listener) {
 // keepRing is the largest ring that an empty queue keeps.
 const keepRing = 64
 
+// queued is an item, and how many filters' calls it comes from the inside of.
+type queued struct {
+	item  []byte
+	depth int
+}
+
 // deque is a ring of items. The zero value is empty.
 type deque struct {
-	ring [][]byte
+	ring []queued
 	head int
 	n    int
 }
@@ -229,22 +236,22 @@ func (d *deque) len() int { return d.n }
 // at is the place of the ith item; i may be n, for the next one.
 func (d *deque) at(i int) int { return (d.head + i) % len(d.ring) }
 
-func (d *deque) pushBack(item []byte) {
+func (d *deque) pushBack(item queued) {
 	d.grow()
 	d.ring[d.at(d.n)] = item
 	d.n++
 }
 
-func (d *deque) pushFront(item []byte) {
+func (d *deque) pushFront(item queued) {
 	d.grow()
 	d.head = d.at(len(d.ring) - 1)
 	d.ring[d.head] = item
 	d.n++
 }
 
-func (d *deque) popFront() []byte {
+func (d *deque) popFront() queued {
 	item := d.ring[d.head]
-	d.ring[d.head] = nil
+	d.ring[d.head] = queued{}
 	d.head = d.at(1)
 	d.n--
 	if d.n == 0 && len(d.ring) > keepRing {
@@ -257,7 +264,7 @@ func (d *deque) grow() {
 	if d.n < len(d.ring) {
 		return
 	}
-	larger := make([][]byte, max(8, 2*len(d.ring)))
+	larger := make([]queued, max(8, 2*len(d.ring)))
 	for i := range d.n {
 		larger[i] = d.ring[d.at(i)]
 	}

@@ -75,15 +75,16 @@ type Space interface {
 	Resolve(vmID, name string) (QueueID, error)
 
 	// Enqueue appends an item to a queue that was registered or resolved by this
-	// namespace. ErrNotFound, ErrFull, ErrUnavailable.
-	Enqueue(id QueueID, item []byte) error
+	// namespace. depth is how many filters' calls it comes from the inside of; a file
+	// does not keep it. ErrNotFound, ErrFull, ErrUnavailable.
+	Enqueue(id QueueID, item []byte, depth int) error
 
 	// Dequeue takes the first item. ErrNotFound, ErrEmpty, ErrUnavailable.
-	Dequeue(id QueueID) (item []byte, err error)
+	Dequeue(id QueueID) (item []byte, depth int, err error)
 
 	// Requeue puts an item back that Dequeue gave and that could not be delivered.
 	// It becomes the first again, whatever the bounds. ErrNotFound.
-	Requeue(id QueueID, item []byte) error
+	Requeue(id QueueID, item []byte, depth int) error
 
 	// Listen has ready called, from any goroutine and without a lock, when an item
 	// comes to a queue, and at once when there are some. Of several listeners the

@@ -84,14 +84,14 @@ func (s space) register(name string) store.QueueID {
 
 func (s space) enqueue(id store.QueueID, item string, want error) {
 	s.t.Helper()
-	if err := s.Enqueue(id, []byte(item)); err != want {
+	if err := s.Enqueue(id, []byte(item), 0); err != want {
 		s.t.Fatalf("enqueue %q: got %v, want %v", item, err, want)
 	}
 }
 
 func (s space) dequeue(id store.QueueID, want string) {
 	s.t.Helper()
-	item, err := s.Dequeue(id)
+	item, _, err := s.Dequeue(id)
 	if err == store.ErrEmpty {
 		item = []byte("(empty)")
 	} else if err != nil {
@@ -162,7 +162,7 @@ func TestNamespacesDoNotMeet(t *testing.T) {
 		id := a.register("q")
 		a.enqueue(id, "1", nil)
 		b.enqueue(id, "guessed", store.ErrNotFound)
-		if _, err := b.Dequeue(id); err != store.ErrNotFound {
+		if _, _, err := b.Dequeue(id); err != store.ErrNotFound {
 			t.Errorf("a queue that was guessed: %v", err)
 		}
 		if _, err := stranger.Resolve("a", "q"); err != store.ErrNotFound {
@@ -257,11 +257,11 @@ func TestQueuesGiveBackInTheirOrder(t *testing.T) {
 				out++
 			}
 			if out < in {
-				item, err := a.Dequeue(id)
+				item, _, err := a.Dequeue(id)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := a.Requeue(id, item); err != nil {
+				if err := a.Requeue(id, item, 0); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -380,10 +380,10 @@ func TestCompareAndSetUnderContention(t *testing.T) {
 					}
 					_ = a.Set([]byte("t"), nil, 0)
 					_ = a.Delete([]byte("t"), 0)
-					if err := a.Enqueue(id, nil); err != nil && err != store.ErrFull {
+					if err := a.Enqueue(id, nil, 0); err != nil && err != store.ErrFull {
 						t.Error(err)
 					}
-					_, _ = a.Dequeue(id) // somebody's
+					_, _, _ = a.Dequeue(id) // somebody's
 					s.Stats()
 				}
 			})
