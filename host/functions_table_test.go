@@ -268,7 +268,8 @@ func makeEveryUse(t *testing.T, version abi.Version) {
 			u.send("POST /images/load?quiet=1 HTTP/1.1\r\nHost: d\r\nConnection: close\r\nX-Tag: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Tag: t\r\n\r\n")
 		})
 	}
-	trailers("", "request_trailers", "response_trailers")
+	trailers("", "request_trailers")
+	trailers("", "response_trailers")
 	trailers("request_body", "request_trailers of a held body")
 	trailers("response_body", "response_trailers of a held body")
 	u.everywhere([]string{"new_connection", "downstream_data", "upstream_data", "downstream_connection_close", "upstream_connection_close"}, func() {

@@ -36,8 +36,6 @@ type exchange struct {
 	hasBody bool // and it is not to be dropped
 	// fed says that filters see the request's body.
 	fed bool
-	// Filters were given trailers.
-	requestTrailing, responseTrailing bool
 	// canonical is a JSON body as it was before the filters saw it.
 	canonical []byte
 	exec      *startedExec // nil until it matters
@@ -279,7 +277,7 @@ func (x *exchange) relayResponse() bool {
 		return x.relayRecords()
 	}
 	switch {
-	case wants && done && len(x.responseTrailers()) == 0:
+	case wants && done && len(x.stream.ResponseTrailers()) == 0:
 		body = wire.Framing{Kind: wire.Length, Length: int64(len(first))}
 	case wants:
 		body = wire.Framing{Kind: wire.Chunked}

@@ -78,6 +78,8 @@ func cell(digits string) string {
 		return "r, once they have come"
 	case "0?":
 		return "r, w until it is sent"
+	case "1?", "10":
+		return "w at the end"
 	case "12":
 		return "–"
 	}

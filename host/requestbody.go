@@ -211,7 +211,7 @@ func (x *exchange) requestFraming() wire.Framing {
 		return wire.Framing{Kind: wire.Length}
 	case !x.fed:
 		return x.request.Body
-	case x.whole && len(x.requestTrailers()) == 0:
+	case x.whole && len(x.stream.RequestTrailers()) == 0:
 		return wire.Framing{Kind: wire.Length, Length: int64(len(x.first))}
 	default:
 		return wire.Framing{Kind: wire.Chunked}

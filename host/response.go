@@ -84,7 +84,7 @@ var jsonType = abi.Pair{Key: "Content-Type", Value: "application/json"}
 // finishResponse ends the response, or breaks it off.
 func (x *exchange) finishResponse(err error) bool {
 	if err == nil {
-		if err = x.conn.FinishBody(x.responseTrailers()); err == nil {
+		if err = x.conn.FinishBody(x.stream.ResponseTrailers()); err == nil {
 			err = x.conn.Flush()
 		}
 	}

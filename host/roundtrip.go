@@ -76,7 +76,7 @@ func (x *exchange) send() error {
 		return err
 	}
 	if x.whole {
-		if err := x.engine.FinishBody(x.requestTrailers()); err != nil {
+		if err := x.engine.FinishBody(x.stream.RequestTrailers()); err != nil {
 			return err
 		}
 		return x.engine.Flush()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
 
@@ -169,6 +170,26 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			200, "chunks 4 held 0 X-Do: e x-note: edited",
 			[]string{"1 request body 4 0", "1 request trailers 2", "2 request body 4 0", "2 request trailers 2"},
 		},
+		"one that adds some": {
+			"1234", "", []string{requestTrailers}, 200, "chunks 4 1234 0 x-note: edited", []string{"1 request body 4 1"},
+		},
+		"one that adds some, before one that asked and one that did not": {
+			"1234", "",
+			[]string{requestTrailers, bodyAlone, requestTrailers},
+			200, "chunks 4 1234 0 x-note: edited",
+			[]string{"1 request body 4 1", "2 request body 4 1", "3 request body 4 0", "3 request trailers 1"},
+		},
+		"one that adds some, and holds the body": {"4321", "", []string{requestTrailers}, 200, "chunks 4 4321 0 x-note: edited", nil},
+		"one that adds some, and did not ask":    {"1234", "", []string{bodyAlone}, 200, "length 1234", nil},
+		"one that adds what cannot be one":       {"2143", "", []string{requestTrailers}, 500, "authorization cannot be a trailer", nil},
+		"one that adds some, and traps":          {"3214", "", []string{requestTrailers}, 503, "failed", nil},
+		"one that adds some, traps and need not": {
+			"3214", "", []string{requestTrailers + ", on_failure: allow", requestTrailers + ", on_failure: allow"}, 200, "length 3214",
+			[]string{"1 request body 4 1", "2 request body 4 1"},
+		},
+		"one that adds some, without a grant": {
+			"1234", "", []string{requestTrailers + ", capabilities: {request_headers: {read: all}, request_body: all}"}, 200, "length 1234", nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := hosttest.StartFakeDocker(t)
@@ -230,7 +251,15 @@ func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			[]string{"2 response body 4 0", "2 response trailers 1", "1 response body 4 1"},
 		},
 		"one that holds the body until then and denies": {"held", "X-Do: d\r\n", []string{responseTrailers}, 403, "not with this trailer", nil},
-		"an engine that sends what cannot be one":       {"held", "Content-Type: x\r\n", []string{responseTrailers}, 502, "Content-Type cannot be a trailer", nil},
+		"one that adds some": {
+			"1234", "",
+			[]string{responseTrailers, "trailers stages: [response_body]", responseTrailers},
+			200, `1234 {"X-Note":["edited"]}`,
+			[]string{"3 response body 4 1", "2 response body 4 1", "1 response body 4 0", "1 response trailers 1"},
+		},
+		"one that adds some, and holds the body":  {"4321", "", []string{responseTrailers}, 200, `4321 {"X-Note":["edited"]}`, nil},
+		"one that adds what cannot be one":        {"2143", "", []string{responseTrailers}, 502, "authorization cannot be a trailer", nil},
+		"an engine that sends what cannot be one": {"held", "Content-Type: x\r\n", []string{responseTrailers}, 502, "Content-Type cannot be a trailer", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := hosttest.StartFakeDocker(t)
@@ -269,6 +298,49 @@ func TestAStreamsTrailersPassTheFilters(t *testing.T) {
 		if status, answer := answered(t, r); status != 200 || !strings.Contains(answer, want) {
 			t.Errorf("%s: got %d %q, want %q", do, status, answer, want)
 		}
+	}
+}
+
+// Behind a stream, and behind each record of it, it is as behind a body; behind a local
+// response nothing can be added, which is sent with its length.
+func TestTrailersAreAddedBehindStreamsAndNotBehindLocalResponses(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("GET /events", hosttest.Raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n123\n\r\n0\r\n\r\n"))
+	for name, c := range map[string]struct{ chain, answer string }{
+		"a stream": {responseTrailers, "123\n {\"X-Note\":[\"edited\"]}"},
+		"records":  {responseTrailers + ", config: x", "123\n {\"X-Note\":[\"edited\"]}"},
+	} {
+		g := hosttest.StartGateway(t, engine.Address(), filters(t, c.chain))
+		conn, r := g.Dial()
+		write(t, conn, "GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
+		if status, answer := answered(t, r); status != 200 || answer != c.answer {
+			t.Errorf("%s: got %d %q, want %q", name, status, answer, c.answer)
+		}
+		conn.Close()
+	}
+
+	d := hosttest.NewDriver(t)
+	added := make(chan abi.Status, 1)
+	d.Next = func(c *hosttest.Callback, n int) *hosttest.HostCall {
+		switch {
+		case c.Name == "request_headers" && n == 0:
+			return d.Call(abi.ImportSendLocalResponse, 200, "", "1234", "", -1)
+		case c.Name == "response_body" && n == 0:
+			return d.Call(abi.ImportAddHeaderMapValue, int(abi.MapTypeHTTPResponseTrailers), "x-note", "mine")
+		case c.Name == "response_body":
+			added <- c.Last.Status
+		}
+		return nil
+	}
+	g := hosttest.StartGatewayWith(t, engine.Address(), "filters: [{name: driver, module: "+d.Module(t, abi.V0_2_1)+", instances: 1, stages: [request_headers, response_body, response_trailers]}]\n", d.Functions())
+	conn, r := g.Dial()
+	defer conn.Close()
+	write(t, conn, "GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
+	if status, answer := answered(t, r); status != 200 || answer != "1234" {
+		t.Errorf("a local response: got %d %q, want it as it was sent", status, answer)
+	}
+	if status := <-added; status != abi.StatusBadArgument {
+		t.Errorf("behind a local response a trailer is added with %v, want BAD_ARGUMENT", status)
 	}
 }
 

@@ -93,7 +93,7 @@ func (x *exchange) uploadThroughFilters(u *upload, engine *wire.Conn) error {
 			}
 		}
 	}
-	if err := engine.FinishBody(x.requestTrailers()); err != nil {
+	if err := engine.FinishBody(x.stream.RequestTrailers()); err != nil {
 		return err
 	}
 	return engine.Flush()

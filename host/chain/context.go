@@ -77,9 +77,9 @@ func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderM
 		if !a.Write || writable {
 			return &s.response.fields, abi.StatusOK
 		}
-	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, plugin.RequestTrailers, a.Write):
+	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, a.Write):
 		return &s.request.trailers, abi.StatusOK
-	case t == abi.MapTypeHTTPResponseTrailers && f.showsTrailers(1, plugin.ResponseTrailers, a.Write):
+	case t == abi.MapTypeHTTPResponseTrailers && f.showsTrailers(1, a.Write):
 		return &s.response.trailers, abi.StatusOK
 	}
 	if a.Write {
@@ -127,14 +127,23 @@ func (f *filterStream) shows(way int, stage plugin.Stages) bool {
 }
 
 // showsTrailers tells whether the trailers of a direction can be read, which is from
-// their stage on, or changed. Before its stage
-// the filters nearer to where they come from may not be done with them.
-func (f *filterStream) showsTrailers(way int, stage plugin.Stages, write bool) bool {
+// their stage on, or changed. Before its stage the filters nearer to where they come from
+// may not be done with them. Those that it adds itself are its own from the first.
+func (f *filterStream) showsTrailers(way int, write bool) bool {
+	if f.adding[way] && f.shows(way, bodyStages[way]) {
+		return true
+	}
 	if !write {
 		return f.trailed[way]
 	}
-	return f.shows(way, stage)
+	return f.shows(way, trailerStages[way])
 }
+
+// bodyStages and trailerStages are the stages of a request and of a response.
+var (
+	bodyStages    = [2]plugin.Stages{plugin.RequestBody, plugin.ResponseBody}
+	trailerStages = [2]plugin.Stages{plugin.RequestTrailers, plugin.ResponseTrailers}
+)
 
 // BufferLimit implements hostcall.Context.
 func (f *filterStream) BufferLimit() int { return f.stream.chain.BodyLimit }

@@ -214,13 +214,14 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 		default:
 			told = cut.Ended() && !r.Opaque
 		}
+		trailers := s.follow(d, f, told)
 		var out []byte
 		if r.Opaque {
 			out = cut.Join(&r, r.Data, false)
-		} else if out, ok = s.recordCall(d, f, &r, told && !s.follow(d, f, told)); !ok {
+		} else if out, ok = s.recordCall(d, f, &r, told && !trailers); !ok {
 			return false
 		}
-		if s.follow(d, f, told) {
+		if trailers && s.follow(d, f, told) {
 			f.bodies[f.way(d)].waiting = len(out)
 			if !s.trailerStage(d, f) {
 				return false
@@ -262,6 +263,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 		size = part.show(b.Bytes, r.Kind == record.KindJSON)
 		defer part.hide()
 	}
+	f.adding[way] = s.mayAdd(d, f, endOfStream)
 	action, err := f.guest.ResponseBody(size, endOfStream)
 	goesOn, lost := true, false
 	switch {
@@ -280,7 +282,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 		goesOn, lost = s.await(d, f, d.body, before)
 	}
 	switch {
-	case !goesOn:
+	case !goesOn || !s.settleAdded(d, f, lost):
 		return nil, false
 	case lost: // and whatever the filter did to the record counts for nothing
 		return f.splitter.Join(r, before.body, true), true

@@ -231,6 +231,8 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	}
 	f.resumed[way].Store(false)
 	f.refused = false
+	f.adding[way] = s.mayAdd(d, f, told)
+	lost := false
 	var action abi.Action
 	var err error
 	switch stage {
@@ -253,8 +255,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		if !s.fail(f, err) {
 			return nil, false
 		}
-		held.putBack(before)
-		part.reset()
+		lost = true
 	case s.stopped(d, f):
 		return nil, false
 	case trailers && action != abi.ActionContinue && !f.resumed[way].Load():
@@ -266,13 +267,9 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		if !s.countHeld(d, f) {
 			return nil, false
 		}
-		goesOn, lost := s.await(d, f, stage, before)
-		if !goesOn {
+		var goesOn bool
+		if goesOn, lost = s.await(d, f, stage, before); !goesOn {
 			return nil, false
-		}
-		if lost {
-			held.putBack(before)
-			part.reset()
 		}
 	default:
 		f.holding[way] = stage
@@ -285,7 +282,14 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		}
 		return prefix, s.settle(d, f)
 	}
-	return s.endBody(d, f, prefix, endOfStream)
+	if lost { // and whatever the filter did counts for nothing
+		held.putBack(before)
+		part.reset()
+	}
+	if !s.settleAdded(d, f, lost) {
+		return nil, false
+	}
+	return s.endBody(d, f, prefix, trailers)
 }
 
 // letGoOf returns what the filter has made of what it held of the body, behind what

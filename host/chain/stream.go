@@ -130,6 +130,10 @@ type Stream struct {
 	// connection is how far a connection has come that has left HTTP.
 	connection atomic.Uint32
 
+	// trailing says that there are fields to be sent behind the request, the response:
+	// those that filters were called with, or have added.
+	trailing [2]atomic.Bool
+
 	cancelled atomic.Bool // the client is gone
 	noRequest atomic.Bool // the rest of the request is wanted by nobody
 }
@@ -147,7 +151,6 @@ type direction struct {
 	after   plugin.Stages // the trailers' stage
 	// trailers are the fields behind the body, where a filter asked for them.
 	trailers abi.HeaderMap
-	judged   bool // a filter was called with them
 	fields   abi.HeaderMap
 	pseudo   []string // its pseudo-headers
 	status   string   // of a response, as it came
@@ -189,6 +192,7 @@ type filterStream struct {
 	// holding is the stage in which it holds a direction now, 0 when it does not.
 	holding  [2]plugin.Stages
 	behind   [2]bool // it is called with trailers, and holds the body before them
+	adding   [2]bool // it is called with the end of a body that has no trailers, and may add some
 	trailed  [2]bool // the trailers have come to it: request, response
 	skip     plugin.Stages
 	records  bool           // it asked for the records of the response's body
@@ -339,6 +343,8 @@ func (s *Stream) Close() {
 	}
 	clear(s.values)
 	s.size, s.kept = 0, nil
+	s.trailing[0].Store(false)
+	s.trailing[1].Store(false)
 	s.cancelled.Store(false)
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
@@ -364,7 +370,7 @@ func (f *filterStream) reset() {
 		}
 		f.resumed[d].Store(false)
 	}
-	f.holding, f.trailed = [2]plugin.Stages{}, [2]bool{}
+	f.holding, f.trailed, f.adding = [2]plugin.Stages{}, [2]bool{}, [2]bool{}
 	f.closed.Store(false)
 	f.lost.Store(false)
 }
@@ -512,7 +518,7 @@ func (s *Stream) ResponseHeaders(status string, fields []abi.Pair, endOfStream, 
 	d := &s.response
 	d.fields.Reset(append(append(d.fields.Pairs()[:0], abi.Pair{Key: ":status", Value: status}), fields...))
 	d.trailers.Reset(nil) // of an answer that this one replaces
-	d.judged = false
+	s.trailing[1].Store(false)
 	d.hold, d.ended, d.sent, d.status = hold, endOfStream, false, status
 	_, ready = s.run(d, nil, endOfStream, false)
 	return ready

@@ -12,6 +12,9 @@ import (
 // without its end, and then, where the message has trailers, with them: a body that
 // it has held until then goes on when it lets go of them, and the next filter gets
 // nothing of either before. A filter that did not ask has the end with the body.
+//
+// Where a message has none, a filter that asked may add some when it is called with the
+// end of the body; the filters behind it are called with them.
 
 // TakeRequestTrailers gives the filters the fields behind the request's body, before
 // its last bytes. They are copied. False means that nobody asked for them: they are to
@@ -41,19 +44,19 @@ func (s *Stream) takeTrailers(d *direction, fields []abi.Pair) bool {
 	return true
 }
 
-// RequestTrailers are what the filters left of the fields behind the request's body,
-// none where no filter was called with them.
-func (s *Stream) RequestTrailers() []abi.Pair { return s.trailersOf(&s.request) }
+// RequestTrailers are what the filters left of the fields behind the request's body, or
+// added; none where no filter was called with them.
+func (s *Stream) RequestTrailers() []abi.Pair { return s.trailersOf(&s.request, 0) }
 
 // ResponseTrailers are what the filters left of the fields behind the response's body.
-func (s *Stream) ResponseTrailers() []abi.Pair { return s.trailersOf(&s.response) }
+func (s *Stream) ResponseTrailers() []abi.Pair { return s.trailersOf(&s.response, 1) }
 
-func (s *Stream) trailersOf(d *direction) []abi.Pair {
+func (s *Stream) trailersOf(d *direction, way int) []abi.Pair {
+	if !s.trailing[way].Load() {
+		return nil // as a rule, and without a lock
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !d.judged {
-		return nil
-	}
 	return d.trailers.Pairs()
 }
 
@@ -63,10 +66,10 @@ func (s *Stream) follow(d *direction, f *filterStream, endOfStream bool) bool {
 }
 
 // endBody is the end of a body stage: what the filter has let go of, and behind it the
-// trailers.
-func (s *Stream) endBody(d *direction, f *filterStream, prefix []byte, endOfStream bool) ([]byte, bool) {
+// trailers that it is to be called with.
+func (s *Stream) endBody(d *direction, f *filterStream, prefix []byte, trailers bool) ([]byte, bool) {
 	out, ok := s.letGoOf(d, f, prefix)
-	if ok && s.follow(d, f, endOfStream) {
+	if ok && s.follow(d, f, trailers) {
 		way := f.way(d)
 		f.bodies[way].waiting = len(out)
 		ok = s.trailerStage(d, f)
@@ -128,7 +131,7 @@ func (s *Stream) awaitAnswers(d *direction, f *filterStream, before saved) (goes
 func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 	way := f.way(d)
 	held := &f.bodies[way]
-	d.judged = true
+	s.trailing[way].Store(true)
 	before := s.snapshot(d, f)
 	var fields []abi.Pair
 	if f.filter.OnFailure == Allow {
@@ -180,6 +183,34 @@ func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 		}
 	}
 	return s.settleTrailers(d, f) && s.settle(d, f)
+}
+
+// mayAdd tells whether the filter may put trailers behind the body that it is told the
+// end of. A local response is sent with its length, and the trailers of gRPC are not the
+// filters'.
+func (s *Stream) mayAdd(d *direction, f *filterStream, told bool) bool {
+	return told && f.wants(d.after) && s.connection.Load() == noConnection && !s.call.GRPC && (d.step > 0 || s.answers == 0)
+}
+
+// settleAdded looks at the trailers that a filter may have added in a callback with a
+// body's end; lost says that what it did counts for nothing. False means that s.local is
+// set.
+func (s *Stream) settleAdded(d *direction, f *filterStream, lost bool) bool {
+	way := f.way(d)
+	if !f.adding[way] {
+		return true
+	}
+	f.adding[way] = false
+	switch {
+	case d.trailers.Len() == 0:
+		return true
+	case lost:
+		d.trailers.Reset(nil)
+		return true
+	}
+	f.trailed[way] = true
+	s.trailing[way].Store(true)
+	return s.settleTrailers(d, f)
 }
 
 // settleTrailers looks at what a callback has made of the trailers.
