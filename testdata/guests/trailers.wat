@@ -3,7 +3,7 @@
 ;; of their field x-do says: d denies with the reason "not with this trailer", c closes the stream, t traps, p holds until the next tick, e
 ;; makes x-note "edited" and removes x-gone, f adds the field authorization, r replaces the body that it holds by "replaced", m adds 80 fields.
 ;; In the last call with a body that has no trailers it adds some, by what the body begins with: 1 to 4 x-note "edited", 2 authorization too; 3 then
-;; traps, and 4 holds the body until the next tick. With a configuration it asks for the records of responses.
+;; traps, and 4 holds the body until the next tick. With a configuration of one letter it asks for the records of responses.
 (module
   (import "env" "proxy_get_header_map_value" (func $field (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_replace_header_map_value" (func $replace (param i32 i32 i32 i32 i32) (result i32)))
@@ -41,7 +41,7 @@
     (local.get $at))
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_configure") (param i32) (param $size i32) (result i32)
-    (if (local.get $size) (then (drop (call $property (i32.const 272) (i32.const 20) (i32.const 304) (i32.const 7)))))
+    (if (i32.eq (local.get $size) (i32.const 1)) (then (drop (call $property (i32.const 272) (i32.const 20) (i32.const 304) (i32.const 7)))))
     (drop (call $tick (i32.const 20)))
     (i32.const 1))
 
