@@ -184,7 +184,9 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 		"one that adds what cannot be one":       {"2143", "", []string{requestTrailers}, 500, "authorization cannot be a trailer", nil},
 		"one that adds some, and traps":          {"3214", "", []string{requestTrailers}, 503, "failed", nil},
 		"one that adds some, traps and need not": {
-			"3214", "", []string{requestTrailers + ", on_failure: allow", requestTrailers + ", on_failure: allow"}, 200, "length 3214",
+			"3214", "",
+			[]string{requestTrailers + ", on_failure: allow", requestTrailers + ", on_failure: allow"},
+			200, "length 3214",
 			[]string{"1 request body 4 1", "2 request body 4 1"},
 		},
 		"one that adds some, without a grant": {
