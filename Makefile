@@ -52,8 +52,8 @@ bench: ## the request path against haproxy, nginx and ReverseProxy, as ratios (u
 	go run ./host/bench
 
 .PHONY: bench-fair
-bench-fair: ## what a tenant keeps of a gateway while another one's filter attacks, as ratios (under 3 minutes)
-	go run ./host/bench -fair -connections 8
+bench-fair: ## what a tenant keeps of a gateway while another one's filter attacks, as ratios (10 minutes; ONLY='flood|storm' for some)
+	go run ./host/bench -fair -connections 8 -rounds 3 -slice 250ms -only '$(ONLY)'
 
 .PHONY: bench-engine
 bench-engine: ## the benchmarks of the Wasm engine and the codecs; compare two runs with benchstat

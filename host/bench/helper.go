@@ -22,7 +22,8 @@ var helpers = map[string]func(args []string) error{
 	"backend":      backend,      // LISTEN
 	"pass":         pass,         // LISTEN UPSTREAM
 	"reverseproxy": reverseProxy, // LISTEN UPSTREAM
-	"gateway":      gateway,      // CONFIGURATION
+	"gateway":      gateway,      // CONFIGURATION [PROFILE]
+	"engine":       engine,       // LISTEN
 }
 
 const (

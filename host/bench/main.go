@@ -6,7 +6,7 @@
 // one round, and of those the median: absolute figures of a shared machine mean little. The proxies log nothing, Sluice included (log level
 // warn).
 //
-// `make bench-fair` measures instead what one tenant keeps of a gateway while another one's filter attacks it.
+// `make bench-fair` measures instead what one tenant keeps of a gateway while another one's filter attacks it, with each attack of the menagerie.
 //
 // A second part drives GET /containers/json of a real Docker Engine where one answers, a third bodies of 16 MiB.
 package main
@@ -41,7 +41,8 @@ func main() {
 	flag.StringVar(&o.sluice, "sluice", "", "sluice binary (default: built from this tree)")
 	flag.StringVar(&o.engine, "engine", "unix:///var/run/docker.sock", "Docker Engine for the second part")
 	flag.BoolVar(&o.fairness, "fair", false, "instead of all that: what a tenant has of a gateway while another one's filter attacks")
-	flag.StringVar(&o.only, "only", "", "with -fair: the attack whose name has this in it, and no other")
+	flag.StringVar(&o.only, "only", "", "with -fair: attacks whose name this regular expression matches, and no others")
+	flag.StringVar(&o.profiles, "profiles", "", "with -fair: a directory for the processor profile of each gateway")
 	pin := flag.Bool("pin", false, "put everything on one processor")
 	flag.Parse()
 	if *pin && os.Getenv(pinned) == "" {
@@ -66,6 +67,7 @@ type options struct {
 	engine      string
 	fairness    bool
 	only        string
+	profiles    string
 }
 
 // run is the whole benchmark.

@@ -45,8 +45,23 @@ const (
 	Post                // POST with four bytes of a body
 	Trailers            // POST with a body in chunks and a trailer, which is answered with one
 	Hijack              // attach, five bytes, and then no more
-	Nothing             // none: the filter attacks by itself
+	Nothing             // none is needed: the filter attacks by itself
 )
+
+// Request is what he sends. The connection of a Hijack has its end behind it.
+func (w Way) Request() string {
+	const load = "POST /v1.41/images/load?quiet=1 HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
+	switch w {
+	case Post:
+		return load + "Content-Length: 4\r\n\r\nbody"
+	case Trailers:
+		return load + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Note: mine\r\n\r\n"
+	case Hijack:
+		return "POST /v1.41/containers/c/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\ntyped"
+	default:
+		return "GET /v1.41/info HTTP/1.1\r\nHost: d\r\n\r\n"
+	}
+}
 
 // A Service is what the upstream svc has to be.
 type Service int
