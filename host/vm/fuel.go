@@ -64,8 +64,11 @@ func (i *Instance) Charge(units int64) bool {
 // Used is how much fuel the last call from outside has used, or the one that is
 // running so far.
 func (i *Instance) Used() int64 {
-	if i.closed || i.budget == 0 {
+	switch {
+	case i.closed:
 		return 0
+	case i.depth == 0:
+		return i.used
 	}
 	return i.budget - i.left()
 }

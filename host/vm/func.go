@@ -90,7 +90,8 @@ func (f *Func) enter(start bool) error {
 	f.running = true
 	err := f.fn.CallWithStack(i.context, f.stack[:])
 	f.running = false
-	f.leaveStack()
+	left := i.left()
+	f.leaveStack(i.budget - left)
 	i.depth--
 	if !outermost {
 		if err != nil {
@@ -99,6 +100,7 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
+	i.used = i.budget - left
 	i.Rest() // the call is over
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()
@@ -110,7 +112,7 @@ func (f *Func) enter(start bool) error {
 		// What was on the stack is gone, but not paid back.
 		i.stack.Set(StackLimit)
 		return errExitZero
-	case err == nil && i.left() < 0:
+	case err == nil && left < 0:
 		// The last that it did was a host call that it could not pay for, which
 		// may not have been done: its result means nothing.
 		err = errOverdrawn

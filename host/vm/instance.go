@@ -35,6 +35,7 @@ type Instance struct {
 	pool    *MemoryPool // of its memory
 	party   string
 	budget  int64 // what the last call was given
+	used    int64 // what it has used, when it is over: asked for more than once, and slow to ask
 
 	started  int64 // what making it has cost, and Start has used
 	depth    int   // of calls, since host calls call the guest's allocator

@@ -19,9 +19,10 @@ const keptStack = 128 << 10
 // deepUnits is what a call uses at least that could have come to a larger one.
 const deepUnits = 2000
 
-// leaveStack lets go of the function's stack after a call, if it has become large.
-func (f *Func) leaveStack() {
-	if f.instance.Used() >= deepUnits && nativeStack(f.fn) > keptStack {
+// leaveStack lets go of the function's stack after a call, if it has become large. used is
+// what the call from outside has used so far.
+func (f *Func) leaveStack(used int64) {
+	if used >= deepUnits && nativeStack(f.fn) > keptStack {
 		f.fn = nil
 	}
 }
