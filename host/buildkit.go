@@ -119,7 +119,7 @@ func (x *exchange) mediate() {
 	client := x.info.Client
 	client.Facts = chain.MoreFacts{More: more, Facts: client.Facts}
 	o := &buildkit.Options{
-		Acquire: x.gateway.acquireBuildKit,
+		Acquire: func() (*buildkit.Policy, func()) { return x.gateway.acquireBuildKit(client.Tenant) },
 		NewID:   x.gateway.ids.next,
 		Life:    x.gateway.life,
 		Client:  client,
@@ -140,11 +140,17 @@ func (x *exchange) mediate() {
 	}
 }
 
-// acquireBuildKit is the policy of the current generation, for one call.
-func (g *Gateway) acquireBuildKit() (*buildkit.Policy, func()) {
+// acquireBuildKit is the policy of the current generation, for one call of a tenant's.
+func (g *Gateway) acquireBuildKit(tenant string) (*buildkit.Policy, func()) {
 	current := g.acquire()
 	g.streams.Add(1)
-	return current.buildkit(), func() {
+	policy := current.buildkit()
+	if t := current.shared.tenants[tenant]; t != nil {
+		held := *policy
+		held.Hold = t.Hold
+		policy = &held
+	}
+	return policy, func() {
 		g.streams.Add(-1)
 		current.leave()
 	}

@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -27,6 +28,7 @@ type call struct {
 	method  method
 	id      string // of what it is about, as the message says
 	passage *passage
+	share   share // what it holds of its message
 	record  Record
 	in      atomic.Int64
 	cut     bool
@@ -52,12 +54,12 @@ func (c *call) serve() error {
 	var codec *message.Codec
 	var document []byte
 	if c.method.Request != nil && !c.method.Stream {
-		wire, err := readOnly(body, c.limit())
+		wire, err := readOnly(body, c.limit(), c.room)
 		if err != nil {
 			return err
 		}
 		// An engine is trusted to know what it asks a client for.
-		codec = &message.Codec{Type: c.method.Request, ShowUnknown: c.policy.ShowUnknown || c.side == client, Limit: c.limit()}
+		codec = &message.Codec{Type: c.method.Request, ShowUnknown: c.policy.ShowUnknown || c.side == client}
 		if document, err = c.decode(codec, wire); err != nil {
 			return err
 		}
@@ -91,7 +93,11 @@ func (c *call) serve() error {
 		if err != nil {
 			return refusal(codeInternal, "%v", err)
 		}
-		body = io.NopCloser(bytes.NewReader(appendMessage(nil, wire)))
+		// Nothing but that is held from here on, and that until it is sent: what is called may go on for long, and need other calls.
+		codec.Forget()
+		document, c.passage.document = nil, nil
+		c.share.set(len(wire))
+		body = c.sending(wire)
 	}
 	return c.forward(body, metadata)
 }
@@ -129,15 +135,56 @@ func (c *call) newRecord(op dockerapi.Operation) Record {
 
 func (c *call) limit() int { return c.policy.Chain.BodyLimit }
 
+// room finds room for a message and, as a rule, for its JSON.
+func (c *call) room(size int) error { return c.share.take(size + c.jsonOf(size)) }
+
+// jsonOf is how long the JSON of a message of so many bytes is at most, as a rule.
+func (c *call) jsonOf(size int) int { return min(growth*size, c.limit()) }
+
 func (c *call) decode(codec *message.Codec, wire []byte) ([]byte, error) {
+	codec.Limit = c.jsonOf(len(wire))
 	document, err := codec.JSON(wire)
+	if errors.Is(err, message.ErrTooLarge) && codec.Limit < c.limit() {
+		codec.Limit = c.limit()
+		if err := c.share.take(len(wire) + codec.Limit); err != nil {
+			return nil, err
+		}
+		document, err = codec.JSON(wire)
+	}
+	codec.Limit = c.limit() // for what filters make of it
 	if errors.Is(err, message.ErrTooLarge) {
 		return nil, refusal(codeResourceExhausted, "%v: its JSON exceeds limits.body (%d bytes)", err, c.limit())
 	}
 	if err != nil {
 		return nil, refusal(codeInvalidArgument, "%v", err)
 	}
+	c.share.set(len(wire) + 2*len(document)) // filters may write another one
 	return document, nil
+}
+
+// sending is a message as the body of a request. What it holds is let go of once it is read, or closed before.
+func (c *call) sending(wire []byte) io.ReadCloser {
+	head := appendMessage(nil, nil)
+	binary.BigEndian.PutUint32(head[1:], uint32(len(wire)))
+	return &sentMessage{Reader: io.MultiReader(bytes.NewReader(head), bytes.NewReader(wire)), share: &c.share}
+}
+
+type sentMessage struct {
+	io.Reader
+	share *share
+}
+
+func (m *sentMessage) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if err != nil {
+		m.share.set(0) // net/http closes it at the end of the call only
+	}
+	return n, err
+}
+
+func (m *sentMessage) Close() error {
+	m.share.set(0)
+	return nil
 }
 
 // name finds out what the call is about.
@@ -321,6 +368,7 @@ func (c *call) end(err error) {
 
 // finish is the end of the call.
 func (c *call) finish() {
+	c.share.set(0)
 	if c.passage != nil {
 		if c.record.Outcome == (chain.Outcome{}) {
 			c.record.Outcome = c.passage.stream.Outcome()

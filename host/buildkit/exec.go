@@ -24,13 +24,14 @@ type execMessages struct {
 
 func (m *execMessages) Read(p []byte) (int, error) {
 	for m.out.Len() == 0 {
-		wire, err := readMessage(m.from, m.call.limit())
+		wire, err := readMessage(m.from, m.call.limit(), m.call.room)
 		if err != nil {
 			return 0, err
 		}
 		if wire, err = m.pass(wire); err != nil {
 			return 0, err
 		}
+		m.call.share.set(len(wire))
 		m.out.Reset(appendMessage(nil, wire))
 	}
 	return m.out.Read(p)
@@ -50,7 +51,7 @@ func (m *execMessages) pass(wire []byte) ([]byte, error) {
 	if !starts {
 		return wire, nil
 	}
-	codec := &message.Codec{Type: execMessage, ShowUnknown: c.policy.ShowUnknown, Limit: c.limit()}
+	codec := &message.Codec{Type: execMessage, ShowUnknown: c.policy.ShowUnknown}
 	document, err := c.decode(codec, wire)
 	if err != nil {
 		return nil, err

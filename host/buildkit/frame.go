@@ -10,10 +10,14 @@ import (
 // A gRPC message stands behind five bytes: whether it is compressed, and its length.
 const prefix = 5
 
-// readMessage reads one message of at most limit bytes. At the end of the stream the error is io.EOF.
-func readMessage(r io.Reader, limit int) ([]byte, error) {
+// readMessage reads one message of at most limit bytes, once room has found room for what it announces. At the end of the stream the error is
+// io.EOF.
+func readMessage(r io.Reader, limit int, room func(size int) error) ([]byte, error) {
 	size, err := readPrefix(r, limit)
 	if err != nil {
+		return nil, err
+	}
+	if err := room(size); err != nil {
 		return nil, err
 	}
 	// Grown by what comes, not by what was announced.
@@ -54,8 +58,8 @@ var (
 )
 
 // readOnly reads the one message of a call, and its end.
-func readOnly(r io.Reader, limit int) ([]byte, error) {
-	message, err := readMessage(r, limit)
+func readOnly(r io.Reader, limit int, room func(size int) error) ([]byte, error) {
+	message, err := readMessage(r, limit, room)
 	if errors.Is(err, io.EOF) {
 		return nil, refusal(codeInvalidArgument, "the call ended without its message")
 	}

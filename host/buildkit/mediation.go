@@ -23,6 +23,9 @@ type Policy struct {
 	Grants Grants
 	// ShowUnknown shows fields of messages that the gateway does not know to the filters, instead of refusing them.
 	ShowUnknown bool
+	// Hold counts bytes of messages that the client's tenant has in the gateway, fewer than 0 for those that it has no more. An error says that
+	// there are too many, and that they were not counted. Nil counts nothing.
+	Hold func(bytes int64) error
 }
 
 // Record is what is known of a call at its end.
@@ -53,6 +56,8 @@ type Options struct {
 	Finished func(*Record)
 	// Log gets what concerns no single call.
 	Log *slog.Logger
+
+	documents *documents // nil until the connection is mediated
 }
 
 // Traffic is how many bytes a connection carried.
@@ -104,6 +109,11 @@ func mediate(o *Options, s side, from, to *watchedConn) error {
 	}
 	defer callee.Close()
 	m := &mediation{Options: o, side: s, callee: callee}
+	if o.documents == nil { // else those of the connection that this one is inside of
+		own := *o
+		own.documents = new(documents)
+		m.Options = &own
+	}
 	err = serve(newServer(ctx, m, o.Log), from, to.closed, &m.calls)
 	cancel()
 	callee.Close()
@@ -118,6 +128,7 @@ func (m *mediation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	policy, release := m.Acquire()
 	defer release()
 	c := &call{mediation: m, w: w, r: r, policy: policy}
+	c.share.call = c
 	c.record = c.newRecord(dockerapi.Unknown)
 	defer func() {
 		if cause := recover(); cause != nil {

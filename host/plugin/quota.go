@@ -84,10 +84,17 @@ func (p *Plugin) Holds() bool { return p.options.Tenant != nil }
 // Hold counts bytes of bodies that the filter holds; fewer than 0 that it has let go
 // of. The error says that there are too many, and that they were not counted.
 func (p *Plugin) Hold(bytes int) error {
-	t := p.options.Tenant
-	if t == nil || t.held.take(int64(bytes)) {
+	err := p.options.Tenant.Hold(int64(bytes))
+	if err != nil {
+		p.metrics.Refused(metrics.Held)
+	}
+	return err
+}
+
+// Hold counts bytes of bodies that are held for the tenant, as Plugin.Hold does.
+func (t *Tenant) Hold(bytes int64) error {
+	if t == nil || t.held.take(bytes) {
 		return nil
 	}
-	p.metrics.Refused(metrics.Held)
 	return t.exceeded("held", t.held.limit, ErrHeld)
 }

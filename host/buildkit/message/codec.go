@@ -57,6 +57,9 @@ func (c *Codec) Canonical(document []byte) ([]byte, error) {
 	return c.JSON(wire)
 }
 
+// Forget lets go of what the Codec has read. It is of no more use for the message then.
+func (c *Codec) Forget() { c.vertices = nil }
+
 func (c *Codec) limit() int {
 	if c.Limit <= 0 {
 		return 16 << 20
