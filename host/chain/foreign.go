@@ -24,6 +24,7 @@ func (f *filterStream) CallForeignFunction(name string, arguments []byte, fuel h
 var (
 	_ foreign.Stream = (*filterStream)(nil)
 	_ foreign.Turns  = (*filterStream)(nil)
+	_ foreign.Fuel   = (*filterStream)(nil)
 )
 
 // BeginQuestion implements foreign.Turns.
@@ -33,6 +34,9 @@ func (f *filterStream) BeginQuestion(ctx context.Context) error {
 
 // EndQuestion implements foreign.Turns.
 func (f *filterStream) EndQuestion() { f.filter.Plugin.EndQuestion() }
+
+// Charge implements foreign.Fuel, for what is done ahead of the filter's callbacks: they pay from their own.
+func (f *filterStream) Charge(units int64) bool { return f.filter.Plugin.PayAhead(units) }
 
 // RequestID implements foreign.Stream.
 func (f *filterStream) RequestID() string { return f.stream.info.RequestID }

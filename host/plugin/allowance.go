@@ -68,17 +68,16 @@ func (a *Allowance) empty() (bool, time.Duration) {
 	return true, time.Duration(float64(1-a.level) / float64(a.perSecond) * float64(time.Second))
 }
 
-// wait returns when there is something to use up. The caller holds no instance:
-// only those who share the allowance wait.
-func (a *Allowance) wait() error {
-	patience := acquireWait
+// wait returns when there is something to use up, and how much of the caller's patience
+// is left then.
+func (a *Allowance) wait(patience time.Duration) (left time.Duration, err error) {
 	for {
 		empty, need := a.empty()
 		switch {
 		case !empty:
-			return nil
+			return patience, nil
 		case need > patience:
-			return ErrAllowance
+			return 0, ErrAllowance
 		}
 		need = max(need, time.Millisecond)
 		time.Sleep(need)

@@ -90,8 +90,18 @@ func (call *pendingCall) answerHTTP(response *callout.Response, err error) {
 // stage of it runs meanwhile, and what the guest reads and changes of it is its
 // own for as long as the callback lasts.
 func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) bool {
+	for {
+		call.waitAllowance()
+		if wanted, late := call.deliverNow(a, last, c, args...); !late {
+			return wanted
+		}
+	}
+}
+
+// deliverNow is deliver's, unless the filter has used up what it may compute while this
+// one waited for the instance: then it is late, and nothing was done.
+func (call *pendingCall) deliverNow(a answer, last bool, c callback, args ...int) (wanted, late bool) {
 	i := call.instance
-	call.waitAllowance()
 	i.lock()
 	state := i.stateOf(call.owner)
 	i.unlock()
@@ -99,11 +109,14 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 		state.Lock()
 		defer state.Unlock()
 	}
-	wanted := false
 	i.background(func() error {
 		if call.dropped {
 			return nil
 		}
+		if late, _ = i.plugin.exhausted(); late && call.ctx.Err() == nil {
+			return nil
+		}
+		late = false
 		if last {
 			call.end()
 		}
@@ -131,7 +144,7 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 		wanted = err == nil && !call.dropped
 		return err
 	})
-	return wanted
+	return wanted, late
 }
 
 // waitAllowance waits until the filter may compute. Answers wait as long as it

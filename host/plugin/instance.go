@@ -201,9 +201,11 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 		return 0, err
 	}
 	if len(i.finished) > 0 {
+		used := i.used // by this callback, and not by the ends of others' streams
 		if err := i.finish(); err != nil {
 			return 0, err
 		}
+		i.used = used
 	}
 	return result, nil
 }

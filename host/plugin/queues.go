@@ -183,8 +183,11 @@ func (q *queues) event(s *subscription) bool {
 	if i == nil {
 		return false // its replacement registers anew
 	}
-	called := false
+	called, late := false, false
 	serves := i.background(func() error {
+		if late, _ = q.plugin.exhausted(); late {
+			return nil // to others, while it waited for the instance
+		}
 		called = true
 		i.current = &i.root
 		_, err := i.call(onQueueReady, rootID, uint64(s.id))
@@ -192,6 +195,8 @@ func (q *queues) event(s *subscription) bool {
 		return err
 	})
 	switch {
+	case late:
+		return true
 	case serves:
 		s.crashes = 0
 	case !called: // it was lost before, to somebody else

@@ -43,6 +43,7 @@ type Stream struct {
 	since    time.Time // when it began to wait
 	calls    int       // to other services, under way; guarded by the lock too
 	usage    usage
+	last     last
 }
 
 // phase is how far a context's end has come.
@@ -63,25 +64,18 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	if p.unstarted != nil {
 		return p.unstarted
 	}
-	if err := p.waitTurn(); err != nil {
-		return err
-	}
-	if err := p.takeContext(); err != nil {
-		return err
-	}
-	instance, err := p.acquire(ctx)
+	instance, err := p.acquireInTurn(ctx)
 	if err != nil {
-		p.giveContexts(1)
 		return err
 	}
 	defer instance.unlock()
 	*stream = Stream{instance: instance, state: state, id: instance.newID()}
 	instance.contexts[stream.id] = stream
 	instance.current = state
-	if _, err := instance.call(onContextCreate, uint64(stream.id), rootID); err != nil {
-		return err
-	}
-	return nil
+	instance.used = 0
+	_, err = instance.call(onContextCreate, uint64(stream.id), rootID)
+	stream.usage.note(instance.used, vm.Fuel(p.options.CallTimeout), 0, p.streamBudget)
+	return err
 }
 
 // Memory is how many bytes of memory the stream's instance has. It is called inside
@@ -171,10 +165,9 @@ const fuelPerByte = 64
 // enter calls a callback of a stage, which is shown size bytes of a body.
 func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
-	if err := i.plugin.waitTurn(); err != nil {
+	if err := i.lockInTurn(); err != nil {
 		return abi.ActionPause, err
 	}
-	i.lock()
 	defer i.unlock()
 	if i.lost.Load() || s.phase != phaseLive { // an isolated instance is another's after the end
 		return abi.ActionPause, ErrInstanceLost
@@ -198,24 +191,29 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 }
 
 // Done ends the context: proxy_on_done, then, at once or when the guest calls
-// proxy_done, proxy_on_log and proxy_on_delete. Nothing is called on an
-// instance that is lost. Where the guest asks for more time, which it is given
+// proxy_done, proxy_on_log and proxy_on_delete. They wait for their turn like the
+// callbacks of stages, but are called behind a second's wait whether it has come or not;
+// and they may use what is left for the stream, and one callback's budget beside it,
+// together: beyond that they trap. Nothing is called on an instance that is lost. Where the guest asks for more time, which it is given
 // within limits, pending is true: its state is then still referred to, and must
 // not be used for another stream.
 func (s *Stream) Done() (pending bool) {
 	i := s.instance
-	if i == nil {
+	if i == nil || i.lost.Load() {
 		return false
 	}
-	i.lock()
+	if i.lockInTurn() != nil {
+		i.lock() // the guest has to be told in any case, and owes it
+	}
 	defer i.unlock()
 	if i.lost.Load() {
 		return false
 	}
 	i.current = s.state
 	s.phase = phaseEnding
+	s.last.begin(&s.usage, i.plugin.streamBudget, vm.Fuel(i.plugin.options.CallTimeout))
 	s.state.SetStage(Log)
-	answer, err := i.call(onDone, uint64(s.id))
+	answer, err := s.callLast(onDone)
 	s.state.SetStage(0)
 	if err != nil {
 		return false
@@ -242,7 +240,7 @@ func (s *Stream) delete() error {
 	var err error
 	for _, c := range [...]callback{onLog, onDelete} {
 		i.current = s.state // call may have deleted another context in between
-		if _, err = i.call(c, uint64(s.id)); err != nil {
+		if _, err = s.callLast(c); err != nil {
 			break
 		}
 	}

@@ -165,19 +165,6 @@ func (p *Plugin) exhausted() (bool, time.Duration) {
 	return empty || emptyTenant, max(need, needTenant)
 }
 
-// waitTurn returns when the filter may compute. The caller holds no instance: only
-// those who share the allowance wait.
-func (p *Plugin) waitTurn() error {
-	if err := p.options.Allowance.wait(); err != nil {
-		return &LimitError{Limit: "cpu", Value: p.options.Allowance.written().String(), Err: err}
-	}
-	t := p.options.Tenant
-	if err := t.allowance().wait(); err != nil {
-		return &LimitError{Tenant: t.Name(), Limit: "tenant_limits.cpu", Value: t.cpu.written().String(), Err: err}
-	}
-	return nil
-}
-
 // waitAllowed returns when the filter may compute, however long that takes: for instances
 // that nobody waits for yet. False means that the plugin is closed.
 func (p *Plugin) waitAllowed() bool {

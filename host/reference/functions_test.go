@@ -308,6 +308,29 @@ type inTurns struct {
 	*turns
 }
 
+// paying is a stream that pays for what is done ahead of its filter.
+type paying struct {
+	*stream
+	*fuel
+}
+
+func TestAQuestionThatIsAskedAheadIsPaidFor(t *testing.T) {
+	source := known()
+	f := reference.NewFunctions(source, 0, nil)
+	poor, rich := &fuel{100_000}, &fuel{300_000}
+	s := request(t, "POST", "/v1.41/containers/web/start")
+	f.Prefetch(t.Context(), paying{s, poor})
+	if len(source.asked) != 0 {
+		t.Errorf("asked for %q, which nobody paid for", source.asked)
+	}
+	for range 2 {
+		f.Prefetch(t.Context(), paying{s, rich})
+	}
+	if len(source.asked) != 1 || rich.left != 100_000 {
+		t.Errorf("asked for %q, and %d units are left; want one question and 100000", source.asked, rich.left)
+	}
+}
+
 func TestAQuestionIsAskedInTheFiltersTurn(t *testing.T) {
 	source, log := known(), &strings.Builder{}
 	f := reference.NewFunctions(source, 0, slog.New(slog.NewTextHandler(log, nil)))

@@ -136,7 +136,8 @@ func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration
 }
 
 // Prefetch asks, for a filter that will want to know, what the resource in the request's path is. It is called before the filter
-// is, so that no instance of it is held while the engine answers.
+// is, so that no instance of it is held while the engine answers. A stream that is a foreign.Fuel pays for the question; where it
+// cannot, nothing is asked, and the filter may ask by itself.
 func (f *Functions) Prefetch(ctx context.Context, stream foreign.Stream) {
 	what, ok := resourceOf(stream)
 	if !ok {
@@ -144,6 +145,9 @@ func (f *Functions) Prefetch(ctx context.Context, stream foreign.Stream) {
 	}
 	s := sessionOf(stream)
 	if s.entries[what] != nil || s.asked >= MaxPerStream {
+		return
+	}
+	if fuel, ok := stream.(foreign.Fuel); ok && !fuel.Charge(askUnits) {
 		return
 	}
 	turns, _ := stream.(foreign.Turns)
