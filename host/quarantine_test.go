@@ -234,3 +234,43 @@ func TestABrokenFilterIsAnErrorForValidate(t *testing.T) {
 		}
 	}
 }
+
+// Each crash has the gateway start an instance: a tenant's filter may cause that ten times
+// in a minute unless its budget is written, and the operator's as often as it likes.
+func TestATenantsFilterThatCrashesIsQuarantined(t *testing.T) {
+	engine := infoEngine(t)
+	text, sockets := twoTenants(t, "trap-on-header", "")
+	text = strings.Replace(text, "tenant: dev}", "tenant: dev, crash_budget: 0}", 1)
+	g := hosttest.StartGateway(t, engine.Address(), adminYAML+text+
+		fmt.Sprintf("  - {name: mine, module: %s}\n", hosttest.Guest(t, "trap-on-header")))
+	for _, tenant := range []string{"ci", "dev"} {
+		for n := range 12 {
+			if code, body := ask(t, "unix", sockets[tenant], info+"\nX-Trap: 1"); code != 503 || !strings.Contains(body, "of-"+tenant) {
+				t.Fatalf("crash %d of %s: got %d %s", n, tenant, code, body)
+			}
+		}
+	}
+	if code, body := ask(t, "unix", sockets["ci"], info); code != 503 || !strings.Contains(body, "of-ci") {
+		t.Errorf("behind its crashes: got %d %s, want its quarantine", code, body)
+	}
+	if code, body := ask(t, "unix", sockets["dev"], info); code != 200 {
+		t.Errorf("behind the crashes of a filter that may: got %d %s", code, body)
+	}
+	series(t, g,
+		`sluice_filter_quarantined{filter="of-ci",tenant="ci"} 1`, `sluice_filter_quarantined{filter="of-dev",tenant="dev"} 0`,
+		`sluice_filter_traps_total{filter="of-ci",reason="crash",tenant="ci"} 11`, `sluice_filter_traps_total{filter="of-dev",reason="crash",tenant="dev"} 12`,
+	)
+	g.Log.Wait(t, "the filter crashed too often and is in quarantine")
+}
+
+func TestTheOperatorsFilterIsNotQuarantinedUnlessHeSaysSo(t *testing.T) {
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), filters(t, "trap-on-header"))
+	for range 12 {
+		if code, body := get(t, g, "/info", "X-Trap"); code != 503 {
+			t.Fatalf("got %d %s", code, body)
+		}
+	}
+	if code, body := get(t, g, "/info", ""); code != 200 {
+		t.Errorf("got %d %s, want it asked", code, body)
+	}
+}

@@ -185,8 +185,8 @@ type Filter struct {
 	OnFailure string
 
 	// CrashBudget is how often the filter may crash in a minute before it is in
-	// quarantine: for five minutes it is not asked, and OnFailure decides. 0, the
-	// default, is any number.
+	// quarantine: for five minutes it is not asked, and OnFailure decides. 0 is any
+	// number, and the default of the operator's filters; that of a tenant's is 10.
 	CrashBudget int
 
 	// CPU is how much the filter may compute in a second, all its instances together;
@@ -237,7 +237,9 @@ type Filter struct {
 	owned   *value // the key tenant
 	granted grantKeys
 	memory  *value // where Memory is written
-	unread  *Error // why there is no module
+	// budgeted says that CrashBudget is written.
+	budgeted bool
+	unread   *Error // why there is no module
 }
 
 // Digest identifies what the filter is: all that is written of it, and its module. Two

@@ -70,6 +70,9 @@ func (l *loader) add(c *Config, f Filter, half string) {
 	if f.VMID == "" {
 		f.VMID = f.Name
 	}
+	if f.Tenant != "" && !f.budgeted {
+		f.CrashBudget = tenantCrashBudget
+	}
 	l.checkMemory(c, &f)
 	for _, other := range c.Plugins() {
 		if f.Name != "" && f.Name == other.Name {
@@ -102,7 +105,7 @@ func (l *loader) filterKeys(f *Filter) fields {
 		"instances":    func(v *value) { f.Instances = l.integer(v, "instances", 0, 1024) },
 		"cpu":          func(v *value) { f.CPU = l.duration(v, "cpu", time.Millisecond, 1024*time.Second) },
 		"memory":       func(v *value) { l.filterMemory(v, f) },
-		"crash_budget": func(v *value) { f.CrashBudget = l.integer(v, "crash_budget", 0, 1<<20) },
+		"crash_budget": func(v *value) { f.CrashBudget, f.budgeted = l.integer(v, "crash_budget", 0, 1<<20), true },
 		"isolation":    func(v *value) { f.Isolation = l.word(v, "isolation", IsolationShared, IsolationStream) },
 		"vm_id":        func(v *value) { f.VMID = l.vmID(v) },
 		"tenant":       func(v *value) { l.filterTenant(v, f) },

@@ -50,6 +50,11 @@ type TenantLimits struct {
 	LogBytes int64
 }
 
+// tenantCrashBudget is the Filter.CrashBudget of a tenant's filter unless it is written.
+// Each crash has the gateway start an instance, and write lines; and nobody but the
+// tenant misses a filter that does not work.
+const tenantCrashBudget = 10
+
 // tenantLimit is one of TenantLimits: its key, its default, and how it is read.
 type tenantLimit struct {
 	key, standard string
