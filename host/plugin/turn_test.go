@@ -97,7 +97,7 @@ func TestTheEndOfAStreamWaitsForItsTurn(t *testing.T) {
 		greedy := start(t, "loop-on-header", options)
 		for _, c := range []struct{ loops, least, most time.Duration }{
 			{1, 400 * time.Millisecond, 600 * time.Millisecond}, // half a second's worth is owed
-			{4, 0, time.Second},                               // more, perhaps than a second brings
+			{4, 0, time.Second}, // more, perhaps than a second brings
 		} {
 			time.Sleep(time.Minute)
 			var s state
