@@ -64,6 +64,10 @@ func TestEverythingAtOnce(t *testing.T) {
 			defer close(swapped)
 			for range swap {
 				swaps++
+				// One more old generation would be ended, and with it its streams.
+				for g.Stats().Retiring >= 4 {
+					time.Sleep(time.Millisecond)
+				}
 				g.Write(configuration(swaps))
 				if err := g.Reload(t.Context()); err != nil && !errors.Is(err, host.ErrUnchanged) {
 					t.Error(err)
@@ -119,7 +123,7 @@ func (h *hammer) round(swap func()) {
 			defer wait.Done()
 			for n := range each {
 				h.one((worker+n*workers)%len(hammerKinds), (worker+3*n)%7 == 6)
-				if done.Add(1)%50 == 0 {
+				if done.Add(1)%80 == 0 {
 					swap()
 				}
 			}
