@@ -112,22 +112,17 @@ func TestEverythingAtOnce(t *testing.T) {
 	})
 }
 
-// round opens streams of all kinds, hundreds at a time. swap is called now and then.
+// round opens streams of all kinds, hundreds at once. swap is called now and then.
 func (h *hammer) round(swap func()) {
-	const workers, each = 200, 2
 	var wait sync.WaitGroup
 	var done atomic.Int32
-	for worker := range workers {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for n := range each {
-				h.one((worker+n*workers)%len(hammerKinds), (worker+3*n)%7 == 6)
-				if done.Add(1)%80 == 0 {
-					swap()
-				}
+	for n := range 5 * len(hammerKinds) {
+		wait.Go(func() {
+			h.one(n%len(hammerKinds), n%7 == 6)
+			if done.Add(1)%60 == 0 {
+				swap()
 			}
-		}()
+		})
 	}
 	wait.Wait()
 }
