@@ -85,13 +85,14 @@ func (a *Attack) Name() string {
 	return strings.Join(strings.Fields(name+" "+a.Limits), " ")
 }
 
-// Filter is a line of a configuration's filters.
+// Filter is a line of a configuration's filters. It crashes as often as it likes: the
+// attack is not to end by its quarantine.
 func (a *Attack) Filter(name, tenant, module, grants string) string {
 	keys := ""
 	if a.Keys != "" {
 		keys = ", " + a.Keys
 	}
-	return fmt.Sprintf("  - {name: %s, module: %s, tenant: %s, instances: 1, config: '%s'%s%s}\n", name, module, tenant, a.Config, keys, grants)
+	return fmt.Sprintf("  - {name: %s, module: %s, tenant: %s, instances: 1, crash_budget: 0, config: '%s'%s%s}\n", name, module, tenant, a.Config, keys, grants)
 }
 
 // Everything are the keys by which a filter is granted all there is.
