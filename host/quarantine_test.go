@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,11 +27,16 @@ func brokenFilters(t *testing.T) map[string]struct{ keys, says string } {
 			t.Fatal(err)
 		}
 	}
+	pipe := filepath.Join(dir, "pipe.wasm")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	noop := hosttest.Guest(t, "noop")
 	guest := func(name string) string { return "module: " + hosttest.Guest(t, name) }
 	return map[string]struct{ keys, says string }{
 		"no module":           {"module: " + garbage, "not a WebAssembly module"},
 		"an empty file":       {"module: " + empty, "empty.wasm is empty"},
+		"a pipe":              {"module: " + pipe, "pipe.wasm is not a regular file"},
 		"no file":             {"module: " + filepath.Join(dir, "missing.wasm"), "missing.wasm: no such file"},
 		"a trap in its start": {guest("start-trap"), "start: "},
 		"a loop in its start": {guest("start-loop"), "start: "},

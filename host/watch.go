@@ -78,6 +78,14 @@ func (g *Gateway) watch() (stop func()) {
 	}
 }
 
+// A reload compiles and starts filters. So that whoever changes a file again and again
+// takes no more than a fifth of a processor by that, there is a rest behind each, of
+// restFactor times as long as it took, and of restMost at most.
+const (
+	restFactor = 4
+	restMost   = 10 * time.Second
+)
+
 type watcher struct {
 	gateway  *Gateway
 	settings config.Reload
@@ -85,6 +93,7 @@ type watcher struct {
 	files    map[string]bool   // that matter
 	seen     map[string]stamp  // for polling
 	problem  string            // what the last reload said
+	rest     time.Time         // until when there is no other
 }
 
 // stamp tells two states of a file apart without reading it.
@@ -109,7 +118,7 @@ func (w *watcher) run(ctx context.Context) {
 	again := false // the next reload is only to make sure
 	changed := func() {
 		again = false
-		quiet.Reset(w.settings.Debounce)
+		quiet.Reset(max(w.settings.Debounce, time.Until(w.rest)))
 	}
 	for {
 		select {
@@ -127,7 +136,7 @@ func (w *watcher) run(ctx context.Context) {
 			// before it was watched.
 			if w.follow() && settings.Watch {
 				again = true
-				quiet.Reset(settings.Debounce)
+				quiet.Reset(max(settings.Debounce, time.Until(w.rest)))
 			}
 		case event := <-events:
 			if w.concerns(event.Name) {
@@ -163,7 +172,9 @@ func (w *watcher) reload(ctx context.Context, again bool) {
 		return
 	}
 	w.seen = w.stamps() // tried: not again before the next change
+	began := time.Now()
 	err := w.gateway.Reload(ctx)
+	w.rest = time.Now().Add(min(restFactor*time.Since(began), restMost))
 	if err == nil || errors.Is(err, ErrUnchanged) || ctx.Err() != nil {
 		w.problem = ""
 		return

@@ -13,8 +13,8 @@ import (
 )
 
 // maxModuleBytes bounds a module's file. TinyGo's have some 100 KiB, Go's some
-// MiB.
-const maxModuleBytes = 256 << 20
+// MiB, and more than 32 MiB are not loaded; beyond this a file is not even read.
+const maxModuleBytes = 64 << 20
 
 var (
 	filterName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)

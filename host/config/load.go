@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -204,7 +206,14 @@ func (l *loader) resolve(v *value, path string) string {
 // readRegular reads a file of limited size. Only regular files: opening a pipe
 // would hang, and a device has no end.
 func readRegular(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
+	// What is looked at is what is read: somebody else may own the file, and put another
+	// thing into its place at any time.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +226,11 @@ func readRegular(path string, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s has %d bytes, more than %s", path, info.Size(), formatBytes(limit))
 	}
-	return os.ReadFile(path)
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		return nil, fmt.Errorf("%s grows beyond %s while it is read", path, formatBytes(limit))
+	}
+	return content, err
 }
 
 // reason drops what a file error repeats: the operation.
