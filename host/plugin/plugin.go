@@ -169,7 +169,11 @@ type Plugin struct {
 // *StartError or one of package vm's errors of compilation.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
 	options = options.withDefaults()
-	module, err := engine.Compile(ctx, options.Name, options.Code)
+	compile := engine.Compile
+	if options.Tenant != nil {
+		compile = engine.CompileInTurn
+	}
+	module, err := compile(ctx, options.Name, options.Code)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -197,4 +198,36 @@ func TestClosedEngineRefuses(t *testing.T) {
 	if _, err := module.Instantiate(vm.InstanceOptions{}); !errors.Is(err, vm.ErrClosed) {
 		t.Errorf("instantiate: %v", err)
 	}
+}
+
+// Modules of strangers are compiled one at a time. Nobody else's waits for them.
+func TestModulesOfStrangersAreCompiledInTurn(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	engine.TakeTurn()
+	compile(t, engine, "noop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the configuration is another by now")
+	cancel(gone)
+	if _, err := engine.CompileInTurn(ctx, "strange", guest(t, "driver")); !errors.Is(err, gone) || !strings.Contains(err.Error(), "compile strange") {
+		t.Errorf("got %v, want that it is given up", err)
+	}
+	compiled := make(chan error)
+	go func() {
+		module, err := engine.CompileInTurn(t.Context(), "strange", guest(t, "driver"))
+		if err == nil {
+			err = module.Close(t.Context())
+		}
+		compiled <- err
+	}()
+	select {
+	case err := <-compiled:
+		t.Errorf("it did not wait: %v", err)
+		return
+	case <-time.After(20 * time.Millisecond):
+	}
+	engine.LeaveTurn()
+	if err := <-compiled; err != nil {
+		t.Error(err)
+	}
+	engine.TakeTurn() // it was given back
 }

@@ -45,6 +45,7 @@ type Engine struct {
 	// to *Instance.
 	instances sync.Map
 	lanes     lanes
+	turns     chan struct{}       // holds the one that compiles in turn
 	config    wazero.ModuleConfig // what every instance has in common
 
 	mu     sync.Mutex // guards what follows
@@ -63,6 +64,7 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 		link:  options.Link,
 		limit: pages * pageSize,
 		codes: make(map[string]*code),
+		turns: make(chan struct{}, 1),
 	}
 	e.lanes.init()
 	if e.link == nil {
@@ -157,6 +159,19 @@ func (e *Engine) Compile(ctx context.Context, name string, source []byte) (*Modu
 		return nil, fmt.Errorf("compile %s: %w", name, c.err)
 	}
 	return &Module{code: c, name: name}, nil
+}
+
+// CompileInTurn is Compile for code of strangers, of which one is compiled at a time: each
+// may take seconds and hundreds of megabytes, see meter.Options.Complexity. It waits for
+// its turn for as long as ctx allows.
+func (e *Engine) CompileInTurn(ctx context.Context, name string, source []byte) (*Module, error) {
+	select {
+	case e.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("compile %s: it waited for its turn: %w", name, context.Cause(ctx))
+	}
+	defer func() { <-e.turns }()
+	return e.Compile(ctx, name, source)
 }
 
 // workers is how many goroutines compile one module: half of the processors, so

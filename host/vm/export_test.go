@@ -61,3 +61,9 @@ func (f *Func) NativeStack() int {
 	}
 	return nativeStack(f.fn)
 }
+
+// TakeTurn stands for another module that is compiled in turn, until it is called again.
+func (e *Engine) TakeTurn() { e.turns <- struct{}{} }
+
+// LeaveTurn is the end of TakeTurn.
+func (e *Engine) LeaveTurn() { <-e.turns }
