@@ -15,6 +15,8 @@ type edit struct {
 	// until is the edit after the loop, for beginLoop; where the code goes on, for
 	// a reference; the helper of a bulk operation, 0 where it has none.
 	until int32
+	// looks tells that a charge looks whether there was as much; see writer.looks.
+	looks bool
 }
 
 type editKind uint8
@@ -121,7 +123,7 @@ func (b *body) readLocals(params uint32) {
 // block has to pass, and passes once each time.
 func (b *body) run(at int, must bool) {
 	b.runs = append(b.runs, run{edit: int32(len(b.edits)), must: must})
-	b.edits = append(b.edits, edit{at: at, kind: charge})
+	b.edits = append(b.edits, edit{at: at, kind: charge, looks: must})
 }
 
 // join closes runs down to a number of them. A small one is charged with the

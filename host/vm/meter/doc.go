@@ -3,7 +3,7 @@
 //
 // [Instrument] adds two globals. Fuel is paid for each straight run of
 // instructions before the run begins: at the start of a function, at the head of
-// each loop, and at large branches; and by length before a memory or a table is
+// each loop, and at large branches, where it is looked at later; and by length before a memory or a table is
 // filled, copied, initialized or grown. Stack is paid by each call for as long as
 // it lasts. When one of the two goes below zero the guest traps, and the global
 // tells which it was.

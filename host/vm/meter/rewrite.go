@@ -85,10 +85,13 @@ func (w *writer) function() {
 				w.enter(int64(e.cost))
 				continue
 			}
-			w.charge(int32(i) < cached, func() {
+			w.take(int32(i) < cached, func() {
 				w.op(opI64Const)
 				w.out = appendSigned(w.out, int64(e.cost))
-			}, w.callPause)
+			})
+			if w.looks(e) {
+				w.look(int32(i) < cached, w.callPause)
+			}
 		case bulk:
 			w.result.Bulk++
 			if e.until > 0 {
@@ -145,22 +148,42 @@ func (w *writer) declare() {
 	w.out = append(w.out, added...)
 }
 
+// looks tells whether it is looked if there was enough fuel for a charge. That costs more
+// than to take it: a branch, and a call beside it. Nothing can go on for long that neither comes to the head of a loop nor
+// enters a function, and so it is looked there. The stack may be full of functions that have
+// something left to do when they are back, but no more code altogether than Options.Stack;
+// those that recurse look at all that they pay.
+func (w *writer) looks(e edit) bool { return e.looks || w.paying }
+
 // charge takes what cost puts on the stack from the fuel; where there is not enough it
-// does what short writes. With the fuel in a local, the global is written all the same:
-// nothing waits for it, and it is right however the function ends.
+// does what short writes.
 func (w *writer) charge(local bool, cost, short func()) {
+	w.take(local, cost)
+	w.look(local, short)
+}
+
+// take takes what cost puts on the stack from the fuel. With the fuel in a local, the
+// global is written all the same: nothing waits for it, and it is right however the
+// function ends.
+func (w *writer) take(local bool, cost func()) {
 	if local {
 		w.opIndex(opLocalGet, w.fuelLocal)
 		cost()
 		w.op(opI64Sub)
 		w.opIndex(opLocalTee, w.fuelLocal)
-		w.opIndex(opGlobalSet, w.fuel)
-		w.opIndex(opLocalGet, w.fuelLocal)
 	} else {
 		w.opIndex(opGlobalGet, w.fuel)
 		cost()
 		w.op(opI64Sub)
-		w.opIndex(opGlobalSet, w.fuel)
+	}
+	w.opIndex(opGlobalSet, w.fuel)
+}
+
+// look does what short writes where the fuel is below zero.
+func (w *writer) look(local bool, short func()) {
+	if local {
+		w.opIndex(opLocalGet, w.fuelLocal)
+	} else {
 		w.opIndex(opGlobalGet, w.fuel)
 	}
 	w.op(opI64Const, 0, opI64LtS, opIf, emptyBlock)
