@@ -199,11 +199,13 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 // not be used for another stream.
 func (s *Stream) Done() (pending bool) {
 	i := s.instance
-	if i == nil || i.lost.Load() {
+	if i == nil {
 		return false
 	}
-	if i.lockInTurn() != nil {
-		i.lock() // the guest has to be told in any case, and owes it
+	// The guest has to be told in any case, and owes it. One that is lost computes
+	// nothing, but whoever closes it may be about to speak to the stream's state.
+	if i.lost.Load() || i.lockInTurn() != nil {
+		i.lock()
 	}
 	defer i.unlock()
 	if i.lost.Load() {
