@@ -150,3 +150,26 @@ func TestWhatIsDoneAheadOfAFilterIsPaidFor(t *testing.T) {
 		}
 	})
 }
+
+// Whoever closes a plugin speaks to the states of its streams: a stream whose end has come
+// back is not among them any more, and may be used for another.
+func TestAStreamThatHasEndedIsNotSpokenToByWhoeverClosesItsPlugin(t *testing.T) {
+	for range 50 {
+		p := start(t, "noop", plugin.Options{Instances: 1})
+		streams := make([]state, 20)
+		for n := range streams {
+			if err := p.Open(t.Context(), &streams[n].stream, &streams[n]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var both sync.WaitGroup
+		both.Go(func() { p.Close(t.Context()) })
+		both.Go(func() {
+			for n := range streams {
+				streams[n].stream.Done()
+				streams[n].stream = plugin.Stream{}
+			}
+		})
+		both.Wait()
+	}
+}
