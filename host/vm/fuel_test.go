@@ -3,6 +3,7 @@ package vm_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,6 +37,34 @@ func TestUsedFuelIsThatOfTheLastCall(t *testing.T) {
 	trap := trapped(t, err, "used up its fuel of 5000 units")
 	if got := i.Used(); got <= 5000 || got > 5100 {
 		t.Errorf("%v: got %d units", trap, got)
+	}
+}
+
+// What calls before it have left of a slice changes nothing of what a call may use, and of what it is said to have used.
+func TestFuelDoesNotDependOnTheCallsBefore(t *testing.T) {
+	const fuel = 1_000_000 // some slices
+	i := instantiate(t, "traps", vm.InstanceOptions{Fuel: fuel})
+	call(t, i, "sleep", 0)
+	want := i.Used()
+	for n := range 5000 { // again and again half of a slice
+		call(t, i, "sleep", 0)
+		if got := i.Used(); got != want {
+			t.Fatalf("call %d used %d units, the first one %d", n, got, want)
+		}
+	}
+	i.SetFuel(want - 1)
+	_, err := i.Func("sleep").Call(0)
+	trapped(t, err, fmt.Sprintf("used up its fuel of %d units", want-1))
+	for _, before := range []int{0, 1, 700, 999} {
+		i := instantiate(t, "traps", vm.InstanceOptions{Fuel: fuel})
+		for range before {
+			call(t, i, "sleep", 0)
+		}
+		_, err := i.Func("spin").Call()
+		trapped(t, err, "used up its fuel of 1000000 units")
+		if got := i.Used(); got <= fuel || got > fuel+100 {
+			t.Errorf("after %d calls: got %d units", before, got)
+		}
 	}
 }
 

@@ -84,13 +84,14 @@ func (f *Func) enter(start bool) error {
 	outermost := i.depth == 0
 	if outermost {
 		i.budget = i.fuel
-		i.fill(i.budget)
+		i.begin(i.budget)
 	}
 	i.depth++
 	f.running = true
 	err := f.fn.CallWithStack(i.context, f.stack[:])
 	f.running = false
-	left := i.left()
+	rest := int64(i.tank.Get())
+	left := rest + i.reserve
 	f.leaveStack(i.budget - left)
 	i.depth--
 	if !outermost {
@@ -100,7 +101,7 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
-	i.used = i.budget - left
+	i.used, i.rest = i.budget-left, rest
 	i.Rest() // the call is over
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()

@@ -36,6 +36,7 @@ type Instance struct {
 	party   string
 	budget  int64 // what the last call was given
 	used    int64 // what it has used, when it is over: asked for more than once, and slow to ask
+	rest    int64 // what it left of its slice
 
 	started  int64 // what making it has cost, and Start has used
 	depth    int   // of calls, since host calls call the guest's allocator

@@ -31,6 +31,17 @@ func (i *Instance) fill(units int64) {
 	i.tank.Set(uint64(max(slice, math.MinInt64/2)))
 }
 
+// begin is fill for a call that begins: what the one before has left of its slice is a slice,
+// too, if it is not too little of one. Most calls use next to nothing, and to fill the tank
+// for each would cost more than many of them do.
+func (i *Instance) begin(units int64) {
+	if i.code.pauses && sliceUnits/2 < i.rest && i.rest <= units {
+		i.reserve = units - i.rest
+		return
+	}
+	i.fill(units)
+}
+
 // left is how much fuel the call that is running has.
 func (i *Instance) left() int64 { return int64(i.tank.Get()) + i.reserve }
 
