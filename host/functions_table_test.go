@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -132,7 +133,13 @@ func (u *usesTable) plan(c *hosttest.Callback) *usesPlan {
 			if before := u.uses[i].before; before != nil {
 				plan.add(-1, func(c *hosttest.Callback) *hosttest.HostCall { return before.call(u.d, c.Context, u.number) })
 			}
-			plan.add(i, func(c *hosttest.Callback) *hosttest.HostCall { return u.uses[i].call(u.d, c.Context, u.number) })
+			plan.add(i, func(c *hosttest.Callback) *hosttest.HostCall {
+				u.number[given] = numberIn(c.Memory)
+				return u.uses[i].call(u.d, c.Context, u.number)
+			})
+			if after := u.uses[i].after; after != nil {
+				plan.add(-1, func(c *hosttest.Callback) *hosttest.HostCall { return after.call(u.d, c.Context, u.number) })
+			}
 		}
 	}
 	if ours && (c.Name == "http_call_response" || c.Name == "grpc_close") { // whatever was done: the stream goes on
@@ -176,8 +183,11 @@ func (u *usesTable) send(text string) {
 	if _, err := io.WriteString(conn, text); err != nil {
 		u.t.Fatal(err)
 	}
+	// Not before there is an answer: until then, who has said his last word may have gone away.
+	answer := bufio.NewReader(conn)
+	_, _ = answer.Peek(1)
 	_ = conn.(*net.UnixConn).CloseWrite()
-	_, _ = io.Copy(io.Discard, conn) // it may be cut
+	_, _ = io.Copy(io.Discard, answer) // it may be cut
 }
 
 // everywhere makes uses in the callbacks of a kind of stream: all that leave the others alone in one stream, and each other one in one of its own for

@@ -16,8 +16,8 @@ type use struct {
 	args     []any
 	// alone says that it may end its stream, or change what uses behind it find: it gets a stream of its own in each callback.
 	alone bool
-	// before is made before it.
-	before *use
+	// before is made before it, and after behind it, so that uses behind it find what this one did.
+	before, after *use
 }
 
 // Arguments of a use beside those of hosttest.Driver.Call.
@@ -26,7 +26,7 @@ type (
 	span struct{ at, size uint32 }
 	// address is where a result is to go.
 	address uint32
-	// known is a number that the host has given at the start: of a queue, a metric.
+	// known is a number that the host has given at the start: of a queue, a metric; or given, by the use before.
 	known string
 	// own is the context that the callback is for.
 	own struct{}
@@ -69,7 +69,9 @@ func (u use) String() string {
 		case own:
 			words = append(words, "the callback's")
 		case known:
-			words = append(words, "the "+string(arg))
+			if words = append(words, "the "+string(arg)); arg == given {
+				words[len(words)-1] = "its number"
+			}
 		case fmt.Stringer:
 			words = append(words, arg.String())
 		default:
@@ -134,11 +136,14 @@ func everyUse() (uses []use) {
 	}
 	alone := func(function string, args ...any) { add(function, args...).alone = true }
 
-	add(abi.ImportLog, abi.LogLevelDebug, "a line")
-	add(abi.ImportLog, 6, "a line")
+	for level := range abi.LogLevel(7) {
+		add(abi.ImportLog, level, "a line")
+	}
 	add(abi.ImportGetLogLevel, result)
 	add(abi.ImportGetCurrentTimeNanoseconds, result)
 	alone(abi.ImportSetTickPeriodMilliseconds, 1)
+	alone(abi.ImportSetTickPeriodMilliseconds, 0)
+	uses[len(uses)-1].after = &use{function: abi.ImportSetTickPeriodMilliseconds, args: []any{1}}
 	alone(abi.ImportSetEffectiveContext, own{})
 	alone(abi.ImportSetEffectiveContext, 1)
 	alone(abi.ImportSetEffectiveContext, 0)
@@ -153,6 +158,8 @@ func everyUse() (uses []use) {
 	for b := range abi.BufferType(10) {
 		add(abi.ImportSetBufferBytes, b, 0, 0, "")
 	}
+	add(abi.ImportSetBufferBytes, abi.BufferTypeHTTPRequestBody, everything, 0, "")
+	alone(abi.ImportSetBufferBytes, abi.BufferTypeHTTPRequestBody, 1, -1, "") // which is no JSON any more
 	alone(abi.ImportSetBufferBytes, abi.BufferTypeHTTPRequestBody, 0, everything, `{"Image":"a"}`)
 	alone(abi.ImportSetBufferBytes, abi.BufferTypeHTTPResponseBody, 0, everything, `{}`)
 	alone(abi.ImportSetBufferBytes, abi.BufferTypeHTTPRequestBody, 0, everything, strings.Repeat("a", 8<<10)) // more than limits.body
@@ -218,6 +225,16 @@ func everyUse() (uses []use) {
 	add(abi.ImportGRPCSend, 1<<20, "ping", 0)
 	add(abi.ImportGRPCCancel, 1<<20)
 	add(abi.ImportGRPCClose, 1<<20)
+	for _, begun := range []use{
+		{function: abi.ImportGRPCStream, args: []any{"grpc", "Greeter", "Hello", "", result}},
+		{function: abi.ImportGRPCCall, args: []any{"grpc", "Greeter", "Hello", "", "ping", 1000, result}},
+		{function: abi.ImportHTTPCall, args: []any{"service", request, "ping", "", 1000, result}},
+	} {
+		add(abi.ImportGRPCSend, given, "ping", 0).before = &begun
+		add(abi.ImportGRPCSend, given, "ping", 1).before = &begun
+		add(abi.ImportGRPCClose, given).before = &begun
+		add(abi.ImportGRPCCancel, given).before = &begun
+	}
 
 	add(abi.ImportGetSharedData, "key", result, result, result)
 	add(abi.ImportGetSharedData, "absent", result, result, result)
@@ -228,6 +245,7 @@ func everyUse() (uses []use) {
 	add(abi.ImportRegisterSharedQueue, "jobs", result)
 	add(abi.ImportResolveSharedQueue, "", "jobs", result)
 	add(abi.ImportResolveSharedQueue, "nobody", "jobs", result)
+	add(abi.ImportEnqueueSharedQueue, known("queue"), "job").after = &use{function: abi.ImportDequeueSharedQueue, args: []any{known("queue"), result, result}}
 	add(abi.ImportEnqueueSharedQueue, 1<<20, "job")
 	add(abi.ImportDequeueSharedQueue, known("queue"), result, result)
 	add(abi.ImportDequeueSharedQueue, 1<<20, result, result)
@@ -285,7 +303,7 @@ func badAddresses(uses []use) (bad []use) {
 				}
 				args := slices.Clone(u.args)
 				args[i] = other
-				bad = append(bad, use{function: u.function, args: args, alone: u.alone})
+				bad = append(bad, use{function: u.function, args: args, alone: u.alone, after: u.after})
 			}
 		}
 	}
@@ -302,6 +320,9 @@ var numbersOf = []struct {
 	{"gauge", use{function: abi.ImportDefineMetric, args: []any{abi.MetricTypeGauge, "a_gauge", hosttest.Result{}}}},
 	{"histogram", use{function: abi.ImportDefineMetric, args: []any{abi.MetricTypeHistogram, "a_histogram", hosttest.Result{}}}},
 }
+
+// given is the number that the use before was given.
+const given known = "given"
 
 func numberIn(memory []byte) uint32 {
 	return binary.LittleEndian.Uint32(memory[hosttest.DriverOutput:])
