@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
 
@@ -326,5 +327,30 @@ func TestTheFirstLocalResponseCounts(t *testing.T) {
 		if got := strings.Join(seen, " "); c.at != "1" && got != c.observed || c.at == "1" && !strings.HasSuffix(got, "response_headers response_body") {
 			t.Errorf("in phase %s: the filter before it saw %q, want %q", c.at, got, c.observed)
 		}
+	}
+}
+
+// A stream's callback asks for ticks as the root's does, and as with Envoy the root gets them.
+func TestAStreamAsksForTicks(t *testing.T) {
+	d := hosttest.NewDriver(t)
+	ticks := make(chan uint32, 1)
+	d.Next = func(c *hosttest.Callback, n int) *hosttest.HostCall {
+		switch {
+		case c.Name == "request_headers" && n == 0:
+			return d.Call(abi.ImportSetTickPeriodMilliseconds, 1)
+		case c.Name == "tick" && n == 0:
+			select {
+			case ticks <- c.Context:
+			default:
+			}
+		}
+		return nil
+	}
+	g := hosttest.StartGatewayWith(t, infoEngine(t).Address(), "filters: [{name: driver, module: "+d.Module(t, abi.V0_2_1)+", instances: 1}]\n", d.Functions())
+	if resp, body := g.Do("GET", "/info", "", ""); resp.StatusCode != 200 {
+		t.Fatalf("got %d %q", resp.StatusCode, body)
+	}
+	if context := <-ticks; context != 1 {
+		t.Errorf("the tick is for the context %d, want the root's", context)
 	}
 }

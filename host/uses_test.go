@@ -236,12 +236,12 @@ func everyUse() (uses []use) {
 		add(abi.ImportGRPCCancel, given).before = &begun
 	}
 
-	add(abi.ImportGetSharedData, "key", result, result, result)
-	add(abi.ImportGetSharedData, "absent", result, result, result)
-	add(abi.ImportGetSharedData, strings.Repeat("k", 1<<12), result, result, result)
 	add(abi.ImportSetSharedData, "key", "value", 0)
 	add(abi.ImportSetSharedData, "key", "value", 1<<30)
 	add(abi.ImportSetSharedData, strings.Repeat("k", 1<<12), "value", 0)
+	add(abi.ImportGetSharedData, "key", result, result, result)
+	add(abi.ImportGetSharedData, "absent", result, result, result)
+	add(abi.ImportGetSharedData, strings.Repeat("k", 1<<12), result, result, result)
 	add(abi.ImportRegisterSharedQueue, "jobs", result)
 	add(abi.ImportResolveSharedQueue, "", "jobs", result)
 	add(abi.ImportResolveSharedQueue, "nobody", "jobs", result)

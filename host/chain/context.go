@@ -234,5 +234,7 @@ func wake(c chan struct{}) {
 // ContextDone implements hostcall.Context.
 func (f *filterStream) ContextDone() abi.Status { return f.guest.FinishPending() }
 
-// SetTickPeriod implements hostcall.Context: ticks belong to roots.
-func (f *filterStream) SetTickPeriod(uint32) abi.Status { return abi.StatusBadArgument }
+// SetTickPeriod implements hostcall.Context: ticks are the root's, whoever asks for them.
+func (f *filterStream) SetTickPeriod(milliseconds uint32) abi.Status {
+	return f.guest.SetTickPeriod(milliseconds)
+}

@@ -183,7 +183,7 @@ type Context interface {
 	// from fuel. NOT_FOUND: there is no function of that name.
 	CallForeignFunction(name string, arguments []byte, fuel Fuel) ([]byte, abi.Status)
 
-	// SetTickPeriod asks for proxy_on_tick every so many milliseconds; 0 stops
-	// it.
+	// SetTickPeriod asks for proxy_on_tick of the root every so many milliseconds; 0
+	// stops it. BAD_ARGUMENT: it is not granted.
 	SetTickPeriod(milliseconds uint32) abi.Status
 }

@@ -39,14 +39,14 @@ const (
 	dataPhases   = "as the table of data says"
 	inStream     = "in every callback of a stream"
 	heldStream   = "any callback; acts on a stream that is held"
-	answerPhases = "in callbacks about a call"
+	answerPhases = "in proxy_on_http_call_response and proxy_on_grpc_close"
 )
 
 var contracts = map[string]Contract{
 	abi.ImportLog:                       {everyVersion, anyTime, []abi.Status{abi.StatusBadArgument}},
 	abi.ImportGetLogLevel:               {only021, anyTime, nil},
 	abi.ImportGetCurrentTimeNanoseconds: {everyVersion, anyTime, nil},
-	abi.ImportSetTickPeriodMilliseconds: {everyVersion, "all, as the root", []abi.Status{abi.StatusBadArgument}},
+	abi.ImportSetTickPeriodMilliseconds: {everyVersion, allPhases + "; the ticks are the root's", []abi.Status{abi.StatusBadArgument}},
 	abi.ImportSetEffectiveContext:       {everyVersion, allPhases, []abi.Status{abi.StatusBadArgument}},
 	abi.ImportDone:                      {everyVersion, "from proxy_on_done until the context is deleted", []abi.Status{abi.StatusNotFound}},
 
@@ -85,9 +85,9 @@ var contracts = map[string]Contract{
 	abi.ImportIncrementMetric:     {everyVersion, allPhases, []abi.Status{abi.StatusNotFound, abi.StatusBadArgument}},
 	abi.ImportGetMetric:           {everyVersion, allPhases, []abi.Status{abi.StatusNotFound, abi.StatusBadArgument}},
 	abi.ImportGetProperty:         {everyVersion, allPhases + "; a stream's " + inStream, []abi.Status{abi.StatusNotFound, abi.StatusInternalFailure}},
-	abi.ImportSetProperty:         {everyVersion, "as the root; " + inStream + " but proxy_on_done and proxy_on_log", []abi.Status{abi.StatusBadArgument}},
+	abi.ImportSetProperty:         {everyVersion, "as the root; " + inStream + " but its first and the last three", []abi.Status{abi.StatusBadArgument}},
 	abi.ImportCallForeignFunction: {everyVersion, allPhases, []abi.Status{abi.StatusNotFound}},
-	abi.ImportGetConfiguration:    {only010, "proxy_on_vm_start, proxy_on_configure", nil},
+	abi.ImportGetConfiguration:    {only010, allPhases + "; nothing but in proxy_on_vm_start and proxy_on_configure", nil},
 	abi.ImportContinueRequest:     {only010, heldStream, []abi.Status{abi.StatusBadArgument}},
 	abi.ImportContinueResponse:    {only010, heldStream, []abi.Status{abi.StatusBadArgument}},
 	abi.ImportClearRouteCache:     {only010, allPhases, nil},

@@ -114,6 +114,12 @@ func (s *Stream) ResponseBody(size int, endOfStream bool) (abi.Action, error) {
 	return s.enter(onResponseBody, size, uint64(s.id), uint64(size), flag(endOfStream))
 }
 
+// SetTickPeriod sets the period of proxy_on_tick, which is called for the root of the
+// stream's instance. It is for host calls: the caller holds the instance's lock.
+func (s *Stream) SetTickPeriod(milliseconds uint32) abi.Status {
+	return s.instance.root.SetTickPeriod(milliseconds)
+}
+
 // RequestTrailers calls proxy_on_request_trailers with the number of fields.
 func (s *Stream) RequestTrailers(fields int) (abi.Action, error) {
 	return s.enter(onRequestTrailers, 0, uint64(s.id), uint64(fields))
