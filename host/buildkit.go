@@ -168,6 +168,7 @@ func (x *exchange) refuseCalls(message string) error {
 		return err
 	}
 	x.conn.Hijack()
+	defer x.beginSession()()
 	buildkit.Refuse(x.gateway.life, rawConn(x.conn), message, x.gateway.log)
 	return nil
 }

@@ -68,7 +68,8 @@ type Gateway struct {
 	streams  atomic.Int64
 	numbers  atomic.Uint64 // of connections
 
-	refusedExecs refusedExecs
+	refusedExecs refusals
+	sessions     buildSessions
 	retirement   retirement
 }
 

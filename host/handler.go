@@ -66,6 +66,7 @@ func (c *client) handle() (keep bool) {
 	defer x.gen.leave()
 	c.gateway.streams.Add(1)
 	defer c.gateway.streams.Add(-1)
+	defer x.endSession()
 
 	// What nobody else is to see.
 	x.takeToken()
@@ -98,6 +99,7 @@ func (c *client) handle() (keep bool) {
 	x.stream = x.chain().Open(c.gateway.life, x.info, c.request.Header)
 	defer x.done()
 	x.refuseAfterStart()
+	x.refuseLateSession()
 
 	// Request stages, first filter to last. Filters that read the body hold
 	// the head back until they let go of the first of it.
@@ -240,6 +242,7 @@ func (x *exchange) splice() bool {
 	x.waitUpload()
 	x.conn.Unwatch()
 	defer x.gateway.counted.Hijacked()()
+	defer x.beginSession()()
 	if x.mediated() {
 		x.mediate()
 		return false

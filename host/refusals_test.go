@@ -6,21 +6,21 @@ import (
 )
 
 func TestNobodyPushesOutWhatOthersWereDenied(t *testing.T) {
-	for name, c := range map[string]struct{ one, many func(i int) execClient }{
+	for name, c := range map[string]struct{ one, many func(i int) refusedClient }{
 		"tenants": {
-			func(int) execClient { return execClient{"a", "1"} },
-			func(i int) execClient { return execClient{"b", fmt.Sprint(i)} },
+			func(int) refusedClient { return refusedClient{"a", "1"} },
+			func(i int) refusedClient { return refusedClient{"b", fmt.Sprint(i)} },
 		},
 		"users": {
-			func(int) execClient { return execClient{"", "1"} },
-			func(int) execClient { return execClient{"", "2"} },
+			func(int) refusedClient { return refusedClient{"", "1"} },
+			func(int) refusedClient { return refusedClient{"", "2"} },
 		},
 	} {
-		var r refusedExecs
+		var r refusals
 		for i := range 3 {
 			r.add(fmt.Sprint("one", i), c.one(i), "request")
 		}
-		for i := range 3 * maxRefusedExecs {
+		for i := range 3 * maxRefusals {
 			r.add(fmt.Sprint("many", i), c.many(i), "request")
 		}
 		for i := range 3 {
@@ -28,7 +28,7 @@ func TestNobodyPushesOutWhatOthersWereDenied(t *testing.T) {
 				t.Errorf("%s: exec %d is forgotten", name, i)
 			}
 		}
-		last := 3*maxRefusedExecs - 1
+		last := 3*maxRefusals - 1
 		if r.find(fmt.Sprint("many", last), c.many(last), true) == "" || r.find("many0", c.many(0), true) != "" {
 			t.Errorf("%s: of many, want the last and not the first", name)
 		}
