@@ -68,10 +68,13 @@ func (x *exchange) beginSession() (end func()) {
 	return x.gateway.sessions.begin(buildSession{id, x.who()}, x.conn.NetConn())
 }
 
-// refuseLateSession refuses the session of a build that was refused a moment ago.
+// refuseLateSession refuses the session of a build that was refused a moment ago. Its client
+// is given the connection, which ends at once: of a session's failure it would tell, and
+// not of the build's.
 func (x *exchange) refuseLateSession() {
 	if id := x.sessionID(); id != "" {
 		if request := x.gateway.sessions.refused.find(id, x.who(), false); request != "" {
+			x.lateSession = true
 			x.stream.Refuse(409, fmt.Sprintf("the build of this session was refused (request %s)", request))
 		}
 	}

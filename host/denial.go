@@ -118,7 +118,7 @@ func (x *exchange) denialForm(status int) denialForm {
 	case dockerapi.Grpc, dockerapi.Session:
 		// Nobody calls on a session: the build that it is for has to be refused too
 		// for the client to show why, as in mode deny.
-		calls := x.info.Call.Operation == dockerapi.Grpc || x.gen.config.BuildKit.Mode == config.BuildKitDeny
+		calls := x.info.Call.Operation == dockerapi.Grpc || x.lateSession || x.gen.config.BuildKit.Mode == config.BuildKitDeny
 		if calls && strings.EqualFold(x.request.Upgrade, h2c) {
 			return callDenial
 		}

@@ -28,6 +28,8 @@ type exchange struct {
 	token identity.Token // the token that the request carried
 	// pingOnly says that the client may ping and nothing else.
 	pingOnly bool
+	// lateSession says that this is the session of a build that was refused.
+	lateSession bool
 
 	// first is what the filters have let go of before the head was sent, or a
 	// small body that came with its head; whole is true when that was all of it.
