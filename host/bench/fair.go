@@ -107,7 +107,7 @@ func (b *bench) hold(ctx context.Context, c *contest, upstream string, rounds in
 			slices.Reverse(order) // nobody always comes first
 		}
 		for _, a := range order {
-			s, err := b.beside(ctx, a, c.By, slice)
+			s, err := b.beside(ctx, a, c.assault, slice)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -228,7 +228,7 @@ func (b *bench) end(a *arena) {
 const settling = 100 * time.Millisecond
 
 // beside drives the quiet tenant for a slice while the noisy one sends as much as he gets rid of.
-func (b *bench) beside(ctx context.Context, a *arena, by menagerie.Way, slice time.Duration) (sample, error) {
+func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.Duration) (sample, error) {
 	if err := a.signal(syscall.SIGCONT); err != nil {
 		return sample{}, err
 	}
@@ -236,7 +236,7 @@ func (b *bench) beside(ctx context.Context, a *arena, by menagerie.Way, slice ti
 	noise, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for range b.connections {
-		all.Go(func() { pester(noise, a.noisy.socket, by) })
+		all.Go(func() { pester(noise, a.noisy.socket, from.By, from.Cuts) })
 	}
 	if a.swap != nil {
 		all.Go(func() {
@@ -253,8 +253,9 @@ func (b *bench) beside(ctx context.Context, a *arena, by menagerie.Way, slice ti
 	return s, err
 }
 
-// pester sends one request after the other, whatever becomes of them.
-func pester(ctx context.Context, socket string, by menagerie.Way) {
+// pester sends one request after the other, whatever becomes of them; on connections of their own where an attack would cut them anyway, so
+// that a connection is no difference between it and none.
+func pester(ctx context.Context, socket string, by menagerie.Way, alone bool) {
 	request := strings.Replace(by.Request(), "/info", "/containers/json", 1)
 	for ctx.Err() == nil {
 		conn, err := net.Dial("unix", socket)
@@ -277,7 +278,7 @@ func pester(ctx context.Context, socket string, by menagerie.Way) {
 			if err != nil {
 				break
 			}
-			if _, err = io.Copy(io.Discard, resp.Body); err != nil || resp.Close {
+			if _, err = io.Copy(io.Discard, resp.Body); err != nil || resp.Close || alone {
 				break
 			}
 		}

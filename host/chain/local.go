@@ -128,7 +128,7 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 	if len(r.Body) > s.chain.BodyLimit {
 		return abi.StatusBadArgument
 	}
-	l := &Local{Status: int(r.StatusCode), Body: append([]byte(nil), r.Body...), from: f.answerFrom(), by: f}
+	l := &Local{Status: int(r.StatusCode), Body: r.Body, from: f.answerFrom(), by: f}
 	typed := false
 	for _, p := range r.Headers {
 		if len(p.Key) > 0 && p.Key[0] == ':' {
@@ -137,15 +137,15 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 		typed = typed || abi.EqualFold(p.Key, "content-type")
 		l.Fields = append(l.Fields, p)
 	}
-	reason := string(r.Body)
-	if reason == "" {
-		reason = r.Details
-	}
 	if s.details = r.Details; s.details == "" {
 		s.details = "local_response"
 	}
 	s.outcome = Outcome{Verdict: VerdictAllow, Filter: f.name(), Reason: "answered by the filter"}
 	if l.Status >= 400 {
+		reason := string(r.Body)
+		if reason == "" {
+			reason = r.Details
+		}
 		s.outcome.Verdict, s.outcome.Reason = VerdictDeny, clip(reason)
 		if !typed {
 			// A refusal in plain words, as proxy-wasm filters give it, becomes

@@ -37,7 +37,7 @@ func setBufferBytes(c call) abi.Status {
 		moved += displaced(buffer, c.u32(1), c.u32(2), len(data))
 	}
 	switch {
-	case !c.charge(moved, 0):
+	case !c.charge(moved, sentUnits*int64(len(data))):
 		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess

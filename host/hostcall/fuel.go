@@ -18,6 +18,14 @@ const (
 	fieldUnits   = 100
 	bytesPerUnit = 4
 
+	// sentUnits is a byte that a guest has the host send: it is allocated, looked through,
+	// written to a connection, and collected.
+	sentUnits = 2
+
+	// timerUnits is a timer that is set, lineUnits a line of the log, written or not.
+	timerUnits = 1000
+	lineUnits  = 500
+
 	// keepUnits is a key or an item that the host keeps beyond the stream: its
 	// place in a map or a list, and the collector's work on it later.
 	keepUnits = 1000

@@ -67,7 +67,7 @@ func setHeaderMapPairs(c call) abi.Status {
 	data, ok := c.view(1)
 	fields, status := c.headerMap(Access{Write: true})
 	switch {
-	case !c.charge(0, int64(len(data))+scan(fields)):
+	case !c.charge(0, sentUnits*int64(len(data))+scan(fields)):
 		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess
@@ -133,7 +133,7 @@ func (c call) set(replace bool) abi.Status {
 	value, ok2 := c.view(3)
 	fields, status := c.headerMap(Access{Write: true, One: true, Key: key})
 	switch {
-	case !c.charge(len(key)+len(value), scan(fields)):
+	case !c.charge(0, sentUnits*int64(len(key)+len(value))+scan(fields)):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2:
 		return abi.StatusInvalidMemoryAccess

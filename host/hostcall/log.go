@@ -17,7 +17,7 @@ func logMessage(c call) abi.Status {
 	message, ok := c.view(1)
 	message = message[:min(len(message), MaxLogBytes)]
 	switch {
-	case !c.charge(0, int64(len(message))): // it is kept
+	case !c.charge(0, lineUnits+int64(len(message))): // it is kept
 		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess

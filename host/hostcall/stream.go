@@ -40,7 +40,7 @@ func sendLocalResponse(c call) abi.Status {
 	headers, ok3 := c.view(5)
 	context := c.caller.Current()
 	switch {
-	case !c.charge(len(details)+len(body), int64(len(headers))):
+	case !c.charge(0, sentUnits*int64(len(details)+len(body)+len(headers))):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2 || !ok3:
 		return abi.StatusInvalidMemoryAccess

@@ -92,7 +92,7 @@ func (f *Func) enter(start bool) error {
 	f.running = false
 	rest := int64(i.tank.Get())
 	left := rest + i.reserve
-	f.leaveStack(i.budget - left)
+	i.deep += f.leaveStack(i.budget - left)
 	i.depth--
 	if !outermost {
 		if err != nil {
@@ -101,7 +101,7 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
-	i.used, i.rest = i.budget-left, rest
+	i.used, i.rest, i.deep = i.budget-left+i.deep, rest, 0
 	i.Rest() // the call is over
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()

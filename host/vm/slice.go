@@ -16,15 +16,21 @@ const (
 	// microseconds.
 	sliceUnits = 200_000
 	// briefUnits is what a call may use before it counts as one that computes at
-	// length, and has to share a lane with others of the kind: see lanes.
-	briefUnits = 2_000_000
+	// length, and has to share a lane with others of the kind: see lanes. It is its first
+	// slice. Nearly every call of a decent filter is over by then; what each of a thousand
+	// requests may use that come at the same time has to be little.
+	briefUnits = 100_000
 )
 
 // fill gives the call that is running so much fuel in all: a slice of it at once. What is
 // below zero is a debt, which it traps by.
 func (i *Instance) fill(units int64) {
 	slice := units
-	if i.code.pauses {
+	switch {
+	case !i.code.pauses:
+	case units == i.budget: // it begins
+		slice = min(units, briefUnits)
+	default:
 		slice = min(units, sliceUnits)
 	}
 	i.reserve = units - slice
@@ -35,7 +41,7 @@ func (i *Instance) fill(units int64) {
 // too, if it is not too little of one. Most calls use next to nothing, and to fill the tank
 // for each would cost more than many of them do.
 func (i *Instance) begin(units int64) {
-	if i.code.pauses && sliceUnits/2 < i.rest && i.rest <= units {
+	if i.code.pauses && briefUnits/2 < i.rest && i.rest <= min(units, briefUnits) {
 		i.reserve = units - i.rest
 		return
 	}
@@ -54,7 +60,7 @@ func (i *Instance) pauses() bool { return i.depth > 0 && int64(i.tank.Get()) < 0
 func (i *Instance) pause() {
 	left := i.left()
 	i.fill(left)
-	if left < 0 || i.budget-left < briefUnits {
+	if left < 0 || i.budget-left < briefUnits/2 { // see begin
 		return
 	}
 	lanes := &i.code.engine.lanes

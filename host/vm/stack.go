@@ -20,11 +20,18 @@ const keptStack = 128 << 10
 const deepUnits = 2000
 
 // leaveStack lets go of the function's stack after a call, if it has become large. used is
-// what the call from outside has used so far.
-func (f *Func) leaveStack(used int64) {
-	if used >= deepUnits && nativeStack(f.fn) > keptStack {
-		f.fn = nil
+// what the call from outside has used so far. It returns what it has cost to make the stack
+// so large: it was doubled again and again, and each time made anew and copied.
+func (f *Func) leaveStack(used int64) (units int64) {
+	if used < deepUnits {
+		return 0
 	}
+	size := nativeStack(f.fn)
+	if size <= keptStack {
+		return 0
+	}
+	f.fn = nil
+	return int64(size)
 }
 
 // nativeStack is how many bytes of stack a function has. wazero does not tell: it is read

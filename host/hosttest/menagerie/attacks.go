@@ -63,7 +63,7 @@ func All() []Attack {
 		Attack{Guest: "pointers", Outcome: ends(200), Poor: differs},
 		Attack{Guest: "forge", Outcome: ends(200)},
 		Attack{Guest: "twice", Outcome: ends(418), Poor: refused("local_response")},
-		Attack{Guest: "resume", Poor: refused("local_response")})
+		Attack{Guest: "resume", Cuts: true, Poor: refused("local_response")})
 	return append(all, floods()...)
 }
 
@@ -75,13 +75,14 @@ func everywhere() (all attacks) {
 		by      Way
 		status  int
 		service Service
+		cuts    bool
 		poor    *Outcome
 	}{
 		{letters: "nh", status: 503},
 		{letters: "bH", by: Post, status: 503},
-		{letters: "B", by: Post}, // its head is out
+		{letters: "B", by: Post, cuts: true}, // its head is out
 		{letters: "e", by: Trailers, status: 503},
-		{letters: "E", by: Trailers}, // its head is out
+		{letters: "E", by: Trailers, cuts: true}, // its head is out
 		{letters: "Ndu", by: Hijack},
 		{letters: "DLK", by: Hijack},
 		{letters: "xy", by: Hijack},
@@ -98,7 +99,7 @@ func everywhere() (all attacks) {
 				says   []string
 			}{{"l", fuel}, {"t", crash}, {"r", stack}} {
 				all = append(all, Attack{
-					Guest: "everywhere", Config: what.letter + at, Keys: everyStage, By: where.by, Service: where.service,
+					Guest: "everywhere", Config: what.letter + at, Keys: everyStage, By: where.by, Service: where.service, Cuts: where.cuts,
 					Outcome: ends(where.status, what.says...), Poor: where.poor,
 				})
 			}

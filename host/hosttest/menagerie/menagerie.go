@@ -27,6 +27,8 @@ type Attack struct {
 	// Unstarted says that its filter does not come up, for the reason of Says, and is put into quarantine.
 	Unstarted bool
 	Kept      int // goroutines of connections to the upstream
+	// Cuts says that no connection outlives a request.
+	Cuts bool
 }
 
 // An Outcome is how a request ends, and what the operator reads of it.
