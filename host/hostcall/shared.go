@@ -66,7 +66,7 @@ var sharedQueues = []function{
 func registerSharedQueue(c call) abi.Status {
 	name, ok := c.view(0)
 	switch {
-	case !c.charge(len(name), keepUnits+int64(len(name))):
+	case !c.charge(len(name), int64(len(name))):
 		return abi.StatusInternalFailure
 	case !ok || !c.writable(2, 4):
 		return abi.StatusInvalidMemoryAccess
