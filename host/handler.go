@@ -233,6 +233,8 @@ func (x *exchange) splice() bool {
 		x.abandon()
 		return x.answerLocal()
 	}
+	// Once it has read this, a client may end its side, which does not mean that it is gone.
+	x.conn.Unwatch()
 	if err := x.conn.WriteResponse(&x.reply); err != nil {
 		x.problem = err.Error()
 		return false
