@@ -60,6 +60,7 @@ func TestMalformedAndOversizedModulesAreRefused(t *testing.T) {
 		"blocks in blocks":          {wasmFunction(none, slices.Concat(bytes.Repeat([]byte{0x02, 0x40}, 30_000), bytes.Repeat([]byte{0x0b}, 30_000))), "blocks inside of each other, more than the limit of 20000"},
 		"work for an hour":          {wasmFunction(none, ifs), "units of complexity for the compiler, more than the limit of 8000000000"},
 		"33 MiB":                    {wasmModule(wasmSection(0, slices.Concat([]byte{1, 'x'}, make([]byte, 33<<20))...)), "bytes, more than the limit of 33554432"},
+		"a loop without a memory":   {wasmModule(wasmSection(1, 1, 0x60, 0, 0), wasmSection(3, 1, 0), wasmSection(10, 1, 7, 0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b)), "the module has no memory of its own"},
 		"the meter's fuel":          {wasmFunction(none, []byte{0x42, 1, 0x24, 0}), "unknown global 0"},
 		"the meter's function":      {wasmFunction(none, []byte{0x10, 1}), "unknown function 1"},
 		"the meter's name":          {wasmModule(wasmSection(6, 1, 0x7f, 1, 0x41, 0, 0x0b), wasmSection(7, slices.Concat([]byte{1, 11}, []byte("sluice:fuel"), []byte{3, 0})...)), `exports "sluice:fuel" itself`},

@@ -38,8 +38,8 @@ type code struct {
 	// instance's state; valid where stateful is false.
 	state    []string
 	stateful bool
-	// pauses tells that guests come to a pause between two slices of their fuel: those that
-	// have a memory. memoryMost is the module's own bound of it in bytes.
+	// pauses tells that guests come to a pause between two slices of their fuel: all that have
+	// anything to run. memoryMost is the module's own bound of its memory in bytes.
 	pauses     bool
 	memoryMost uint64
 	memory     uint64 // bytes that an instance has at its start
@@ -119,7 +119,10 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 	c.added = metered.Added
 	c.host = hostBytes(metered.Instance)
 	c.makeUnits = makeUnits(metered.Instance, c.memory)
-	if !outline.memory && len(outline.missing) == 0 && len(compiled.ImportedFunctions()) > 0 {
+	// Host functions need its memory, and so do pauses: without them, a guest would use all
+	// of its fuel at once, with nobody able to stop it. What it lacks is told by resolve.
+	code := metered.Functions > 0 && !metered.Pauses || len(compiled.ImportedFunctions()) > 0 && !outline.memory
+	if code && len(outline.missing) == 0 {
 		return ErrNoMemory
 	}
 	c.start = outline.start

@@ -30,6 +30,7 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 			"unknown import kitchen.boil (i64)\n" +
 			"unknown import env.proxy_log (f32) -> i32"},
 		{"an imported memory", guest(t, "import-memory"), "the module has no memory of its own|unknown import env.memory a memory"},
+		{"no memory", guest(t, "no-memory"), "the module has no memory of its own"},
 		{"too much memory", guest(t, "big-memory"), "the module needs at least 128 MiB of memory, more than the limit of 64 MiB"},
 		{"a callback of another type", guest(t, "wrong-type"), "the module exports proxy_on_request_headers with the type (i64) -> f32, which is not proxy-wasm's"},
 	} {

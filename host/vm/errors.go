@@ -17,7 +17,8 @@ var (
 	// model, which is another format than a module.
 	ErrComponent = errors.New("a WebAssembly component, not a core module: build the filter for wasip1 (TinyGo: -target=wasi)")
 
-	// ErrNoMemory means that a module imports functions but has no memory.
+	// ErrNoMemory means that a module has functions, its own or imported ones, but no memory.
+	// Without one, it could not be interrupted.
 	ErrNoMemory = errors.New("the module has no memory of its own")
 
 	// ErrPoisoned is what a call answers once another has trapped.
