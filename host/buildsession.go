@@ -31,11 +31,11 @@ type buildSession struct {
 // begin keeps a session that was opened, until the returned function is called.
 func (b *buildSessions) begin(s buildSession, conn net.Conn) (end func()) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.open == nil {
 		b.open = make(map[buildSession]net.Conn)
 	}
 	b.open[s] = conn
+	b.mu.Unlock()
 	if b.refused.find(s.id, s.who, false) != "" { // while the engine was asked
 		_ = conn.Close()
 	}
@@ -52,8 +52,9 @@ func (b *buildSessions) begin(s buildSession, conn net.Conn) (end func()) {
 func (b *buildSessions) refuse(s buildSession, request string) {
 	b.refused.add(s.id, s.who, request)
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if conn := b.open[s]; conn != nil {
+	conn := b.open[s]
+	b.mu.Unlock()
+	if conn != nil { // out of the lock: over TLS there is something to say first
 		_ = conn.Close()
 	}
 }

@@ -102,6 +102,30 @@ func TestOnFailureReloadAsksAFreshInstanceOnceAndThenDenies(t *testing.T) {
 	}
 }
 
+// A filter that is at a limit still runs, and so does its instance: it is not asked again, and leaves no context behind that nobody ends.
+func TestOnFailureReloadAsksNobodyAgainWhoIsAtALimit(t *testing.T) {
+	engine := infoEngine(t)
+	text := "limits: {stream: 1ms}\n" + filters(t, "slow-context on_failure: reload, instances: 1")
+	g := hosttest.StartGateway(t, engine.Address(), text)
+	for range 3 {
+		if status, body := get(t, g, "/info", ""); status != 503 {
+			t.Fatalf("got %d %q, want 503", status, body)
+		}
+	}
+	g.Log.Wait(t, "limits.stream")
+	// The instances are closed: what they still knew of streams that are over would be spoken to.
+	g.Write("owner_label: changed\n" + text)
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if log := g.Log.String(); strings.Contains(log, "panicked") {
+		t.Errorf("the gateway panicked:\n%s", log)
+	}
+}
+
 func TestAnInstanceThatIsLostFailsItsOtherStreams(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
 	step := make(chan struct{})

@@ -286,7 +286,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 		return errors.New("this gateway was started without a configuration to read again")
 	}
 	if g.life.Err() != nil {
-		return errors.New("the gateway is shut down")
+		return errShutDown
 	}
 	cfg, err := g.load()
 	old := g.current.Load()
@@ -310,6 +310,9 @@ func (g *Gateway) reload(ctx context.Context) error {
 	}
 	if err := g.makeRoom(ctx); err != nil {
 		return err
+	}
+	if g.life.Err() != nil { // meanwhile
+		return errShutDown
 	}
 	engine := g.engine
 	if !engine.serves(cfg) {

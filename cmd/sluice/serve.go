@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -79,6 +80,8 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 	if err != nil {
 		return failed(err)
 	}
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	if err := gateway.Listen(); err != nil {
@@ -101,7 +104,8 @@ func (c *command) serveUntilSignal(ctx context.Context, opts config.Options, rea
 			return failed(err)
 		case s := <-signals:
 			if s == syscall.SIGHUP {
-				reload(ctx, gateway, log)
+				// It may wait for old generations, and the next signal must not.
+				reloads.Go(func() { reload(ctx, gateway, log) })
 				continue
 			}
 			drain := gateway.Config().Reload.Drain

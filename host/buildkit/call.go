@@ -368,7 +368,7 @@ func (c *call) end(err error) {
 
 // finish is the end of the call.
 func (c *call) finish() {
-	c.share.set(0)
+	c.share.end()
 	if c.passage != nil {
 		if c.record.Outcome == (chain.Outcome{}) {
 			c.record.Outcome = c.passage.stream.Outcome()

@@ -98,6 +98,7 @@ type share struct {
 
 	mu   sync.Mutex // guards what follows: a transport closes what it sends when it likes
 	held int64
+	over bool // the call has ended, and holds nothing any more
 }
 
 // take counts that the call holds so many bytes, and no others. It may wait, and then holds nothing meanwhile: so nobody waits for those who wait.
@@ -119,20 +120,38 @@ func (s *share) take(bytes int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = int64(bytes)
+	if s.over { // a transport may still have read for a call that its client had ended
+		s.shrink(0)
+		return errCallerGone
+	}
 	return nil
+}
+
+// end is set(0), for good.
+func (s *share) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.shrink(0)
 }
 
 // set counts that the call holds no more than so many bytes of what it took.
 func (s *share) set(bytes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.shrink(bytes)
+}
+
+// shrink is set. The caller holds mu.
+func (s *share) shrink(bytes int) {
 	less := s.held - int64(bytes)
 	if less <= 0 {
 		return
 	}
 	s.held -= less
-	s.call.documents.give(less)
+	// First what whoever waits for room on the connection will ask for next.
 	if hold := s.call.policy.Hold; hold != nil {
 		_ = hold(-less) // to let go is always allowed
 	}
+	s.call.documents.give(less)
 }

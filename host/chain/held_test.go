@@ -73,13 +73,24 @@ func refusedToHold(t *testing.T, s *chain.Stream) {
 
 // What a filter lets go of waits for the trailers that it holds.
 func TestABodyThatWaitsForHeldTrailersIsHeld(t *testing.T) {
-	c := tenantsChain(t, "trailers", plugin.Options{Stages: plugin.RequestBody | plugin.RequestTrailers})
+	seen := tenantsChain(t, "trailers", plugin.Options{Stages: plugin.RequestBody | plugin.RequestTrailers})
+	unseen := tenantsChain(t, "trailers", plugin.Options{Stages: plugin.RequestTrailers})
 	for _, test := range []struct {
+		c       *chain.Chain
 		size    int
 		do      string
 		refused bool
-	}{{aPiece, "p", false}, {2 * aPiece, "e", false}, {2 * aPiece, "p", true}, {aPiece, "p", false}} {
-		s := loading(t, c)
+	}{
+		{seen, aPiece, "p", false},
+		{seen, 2 * aPiece, "e", false},
+		{seen, 2 * aPiece, "p", true},
+		{seen, aPiece, "p", false},
+		{unseen, aPiece, "p", false},
+		{unseen, 2 * aPiece, "e", false},
+		{unseen, 2 * aPiece, "p", true},
+		{unseen, aPiece, "p", false},
+	} {
+		s := loading(t, test.c)
 		if !s.TakeRequestTrailers([]abi.Pair{{Key: "x-do", Value: test.do}}) {
 			t.Fatal("nobody asked for trailers")
 		}

@@ -38,7 +38,14 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 			continue
 		}
 		if !f.wants(d.body) {
-			if s.follow(d, f, endOfStream) && !s.trailerStage(d, f) {
+			if !s.follow(d, f, endOfStream) {
+				continue
+			}
+			way := f.way(d)
+			f.bodies[way].waiting = len(data) // which it does not see, and which goes no further meanwhile
+			goesOn := s.trailerStage(d, f)
+			f.letGo(way)
+			if !goesOn {
 				return nil, false
 			}
 			continue
@@ -122,10 +129,12 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 	f.resumed[way].Store(false)
 	f.refused = false
 	action, err := s.callHeaders(d, f, endOfStream)
-	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && s.ctx.Err() == nil {
-		// Once more, on an instance that has not seen this request.
+	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && f.lost.Load() && s.ctx.Err() == nil {
+		// Once more, on an instance that has not seen this request. One that still runs keeps
+		// the context: the filter is at a limit, and another instance is at it, too.
 		s.restore(d, f, before)
 		f.state = notReached
+		f.lost.Store(false)
 		if !s.enlist(f) {
 			return f.state == bypassed
 		}

@@ -405,7 +405,7 @@ func (p *Plugin) Close(ctx context.Context) {
 	}
 	for i := range p.shards {
 		if instance := p.shards[i].instance.Swap(nil); instance != nil {
-			instance.shutdown()
+			_ = p.protect(func() error { instance.shutdown(); return nil })
 		}
 	}
 	p.calling.Wait()
