@@ -100,6 +100,9 @@ func (g *generation) tryAgain(b brokenFilter, log *slog.Logger) {
 			return // it was right before
 		}
 		options.PaysForStart = true
+		if !options.WaitAllowed(g.mending.ctx) { // the last try may have been dear
+			return
+		}
 		p, err := startPlugin(g.mending.ctx, g.engine.vm, &b.filter, options)
 		if g.mending.ctx.Err() != nil && err != nil {
 			return

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -159,23 +160,29 @@ func (p *Plugin) spend(units int64) {
 }
 
 // exhausted tells whether the filter may not compute now, and for how long about.
-func (p *Plugin) exhausted() (bool, time.Duration) {
-	empty, need := p.options.Allowance.empty()
-	emptyTenant, needTenant := p.options.Tenant.allowance().empty()
+func (p *Plugin) exhausted() (bool, time.Duration) { return p.options.exhausted() }
+
+func (o *Options) exhausted() (bool, time.Duration) {
+	empty, need := o.Allowance.empty()
+	emptyTenant, needTenant := o.Tenant.allowance().empty()
 	return empty || emptyTenant, max(need, needTenant)
 }
 
-// waitAllowed returns when the filter may compute, however long that takes: for instances
-// that nobody waits for yet. False means that the plugin is closed.
-func (p *Plugin) waitAllowed() bool {
-	for p.ctx.Err() == nil {
-		empty, need := p.exhausted()
+// waitAllowed is for instances that nobody waits for yet. False means that the plugin is
+// closed.
+func (p *Plugin) waitAllowed() bool { return p.options.WaitAllowed(p.ctx) }
+
+// WaitAllowed returns when the filter may compute, however long that takes. False means
+// that ctx ended before that.
+func (o *Options) WaitAllowed(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		empty, need := o.exhausted()
 		if !empty {
 			return true
 		}
 		select {
 		case <-time.After(max(need, time.Millisecond)):
-		case <-p.ctx.Done():
+		case <-ctx.Done():
 		}
 	}
 	return false
