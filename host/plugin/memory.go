@@ -32,7 +32,7 @@ func (p *Plugin) CheckInstances(n int) error {
 
 // room tells whether there is memory for so many of n instances.
 func (p *Plugin) room(n, more int) error {
-	each := p.module.Memory()
+	each := p.module.Footprint()
 	if err := p.options.Memory.Check(each * uint64(more)); err != nil {
 		return fmt.Errorf("%d instances are to be started, with %d bytes each: %w", n, each, err)
 	}

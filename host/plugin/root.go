@@ -14,6 +14,7 @@ import (
 type rootContext struct {
 	instance *Instance
 	values   map[string][]byte // set by the guest, by path
+	size     int               // of values, with their paths
 	// config is open, as the buffer of kind, during one configuration callback.
 	config abi.Buffer
 	kind   abi.BufferType
@@ -21,7 +22,7 @@ type rootContext struct {
 	said   string // the last complaint that the guest logged meanwhile
 }
 
-// maxRootValues bounds what a guest may keep in its root context's properties.
+// What a guest may keep in its root context's properties, together: as much as in a stream's.
 const (
 	maxRootValues     = 256
 	maxRootValueBytes = 64 << 10
@@ -100,13 +101,19 @@ func (r *rootContext) Property(path string) ([]byte, abi.Status) {
 
 // SetProperty implements hostcall.Context.
 func (r *rootContext) SetProperty(path string, value []byte) abi.Status {
-	if _, known := r.values[path]; !known && len(r.values) >= maxRootValues || len(path)+len(value) > maxRootValueBytes {
+	old, known := r.values[path]
+	size := r.size - len(old) + len(value)
+	if !known {
+		size += len(path)
+	}
+	if !known && len(r.values) >= maxRootValues || size > maxRootValueBytes {
 		return abi.StatusBadArgument
 	}
 	if r.values == nil {
 		r.values = make(map[string][]byte)
 	}
 	r.values[path] = append([]byte(nil), value...)
+	r.size = size
 	return abi.StatusOK
 }
 

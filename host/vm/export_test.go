@@ -59,7 +59,7 @@ func (f *Func) NativeStack() int {
 	if f.fn == nil {
 		return 0
 	}
-	return nativeStack(f.fn)
+	return nativeStack(f.fn).Len()
 }
 
 // TakeTurn stands for another module that is compiled in turn, until it is called again.

@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,10 @@ type Func struct {
 	results  int
 	// fn is made at the first call: it carries a stack of 10 KiB, and most
 	// exports of most instances are never called.
-	fn      api.Function
+	fn api.Function
+	// native is that stack, and size how much of it is accounted for: see stack.go.
+	native  reflect.Value
+	size    int
 	running bool
 	stack   [maxArgs]uint64
 }
@@ -80,6 +84,7 @@ func (f *Func) enter(start bool) error {
 		return errReentered
 	case f.fn == nil:
 		f.fn = i.module.ExportedFunction(f.name)
+		f.native = nativeStack(f.fn)
 	}
 	outermost := i.depth == 0
 	if outermost {
@@ -92,7 +97,7 @@ func (f *Func) enter(start bool) error {
 	f.running = false
 	rest := int64(i.tank.Get())
 	left := rest + i.reserve
-	i.deep += f.leaveStack(i.budget - left)
+	i.deep += f.leaveStack()
 	i.depth--
 	if !outermost {
 		if err != nil {

@@ -33,11 +33,15 @@ type Instance struct {
 	reserve int64
 	inLane  bool
 	pool    *MemoryPool // of its memory
-	party   string
-	budget  int64 // what the last call was given
-	used    int64 // what it has used, when it is over: asked for more than once, and slow to ask
-	rest    int64 // what it left of its slice
-	deep    int64 // what its stacks have cost that became large; no call is ended by that, but somebody pays
+	// stacks are how many bytes of native stacks its functions keep, stacksTaken what was
+	// taken from the pool for them: see stack.go.
+	stacks      int
+	stacksTaken int64
+	party       string
+	budget      int64 // what the last call was given
+	used        int64 // what it has used, when it is over: asked for more than once, and slow to ask
+	rest        int64 // what it left of its slice
+	deep        int64 // what its stacks have cost that became large; no call is ended by that, but somebody pays
 
 	started  int64 // what making it has cost, and Start has used
 	depth    int   // of calls, since host calls call the guest's allocator
@@ -192,6 +196,7 @@ func (i *Instance) Close() error {
 	i.flush()
 	i.code.engine.instances.Delete(i.module)
 	err := i.module.Close(context.Background())
+	i.keepStacks(-i.stacks)
 	// Whoever still holds the instance must not hold its memory.
 	i.module, i.memory, i.tank, i.stack, i.state, i.funcs = nil, nil, nil, nil, nil, nil
 	i.code.release()

@@ -10,33 +10,63 @@ import (
 // Each function that is called has a native stack of its own, in the host's memory. wazero
 // gives it 10 KiB and doubles it when the guest recurses, up to a megabyte or two for the
 // limit that meter sets, and never makes it smaller: one deep call of each callback would
-// leave tens of megabytes with each instance, counted nowhere. So a function whose stack
-// has become large is made anew for its next call.
+// leave tens of megabytes with each instance, counted nowhere. So what has become larger is
+// taken from the pool of the instance's memory, and a function whose stack would be too much
+// of it is made anew for its next call.
+const (
+	// firstStack is how large a stack may be that nothing is taken for: that of a function
+	// which never recursed.
+	firstStack = 16 << 10
+	// keptStacks is how much an instance keeps beyond that, of all of its functions together.
+	keptStacks = 128 << 10
+)
 
-// keptStack is how large a stack may be to be kept.
-const keptStack = 128 << 10
-
-// deepUnits is what a call uses at least that could have come to a larger one.
-const deepUnits = 2000
-
-// leaveStack lets go of the function's stack after a call, if it has become large. used is
-// what the call from outside has used so far. It returns what it has cost to make the stack
-// so large: it was doubled again and again, and each time made anew and copied.
-func (f *Func) leaveStack(used int64) (units int64) {
-	if used < deepUnits {
+// leaveStack looks at the function's stack after a call, and lets go of it where it has become
+// too large to keep. Then it returns what it has cost to make the stack so large: it was
+// doubled again and again, and each time made anew and copied.
+func (f *Func) leaveStack() (units int64) {
+	if !f.native.IsValid() {
 		return 0
 	}
-	size := nativeStack(f.fn)
-	if size <= keptStack {
+	size := f.native.Len()
+	if size == f.size {
 		return 0
 	}
-	f.fn = nil
+	i := f.instance
+	if i.keepStacks(beyondFirst(size) - beyondFirst(f.size)) {
+		f.size = size
+		return 0
+	}
+	i.keepStacks(-beyondFirst(f.size))
+	f.fn, f.native, f.size = nil, reflect.Value{}, 0
 	return int64(size)
 }
 
-// nativeStack is how many bytes of stack a function has. wazero does not tell: it is read
-// off what is unexported there, and a test sees to it that it is there.
-func nativeStack(fn api.Function) int {
+// beyondFirst is what is taken for a stack.
+func beyondFirst(size int) int { return max(0, size-firstStack) }
+
+// keepStacks has the instance keep so many bytes of native stacks more, or less. False: it has
+// too much of them, or there is not as much in its pool, from which it takes whole pages.
+func (i *Instance) keepStacks(more int) bool {
+	kept := i.stacks + more
+	if more > 0 && kept > keptStacks {
+		return false
+	}
+	taken := int64(pages(uint64(kept)))
+	if taken > i.stacksTaken {
+		if full, _ := i.pool.try(taken - i.stacksTaken); full != nil {
+			return false
+		}
+	} else {
+		i.pool.give(i.stacksTaken - taken)
+	}
+	i.stacks, i.stacksTaken = kept, taken
+	return true
+}
+
+// nativeStack is the stack of a function, a slice. wazero does not tell: it is read off what is
+// unexported there, and a test sees to it that it is there. Else it is not valid.
+func nativeStack(fn api.Function) reflect.Value {
 	stackField.once.Do(func() {
 		if t := reflect.TypeOf(fn); t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct {
 			if field, ok := t.Elem().FieldByName("stack"); ok && field.Type.Kind() == reflect.Slice {
@@ -45,9 +75,9 @@ func nativeStack(fn api.Function) int {
 		}
 	})
 	if stackField.of == nil || reflect.TypeOf(fn) != stackField.of {
-		return 0
+		return reflect.Value{}
 	}
-	return reflect.ValueOf(fn).Elem().FieldByIndex(stackField.index).Len()
+	return reflect.ValueOf(fn).Elem().FieldByIndex(stackField.index)
 }
 
 // stackField is where the type of wazero's functions has the stack.

@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -167,6 +168,52 @@ func TestSmallInstancesWaitForNobody(t *testing.T) {
 	}
 	for range all {
 		engine.LeaveLane()
+	}
+}
+
+// However many functions recurse a little, an instance keeps no more of their stacks than one of them may, and what it
+// keeps is taken from its pool: nothing where there is nothing.
+func TestStacksOfAnInstanceAreBoundedTogether(t *testing.T) {
+	const functions, first, most, page = 14, 16 << 10, 128 << 10, 64 << 10
+	for _, c := range []struct {
+		story       string
+		limit, kept int64
+	}{{"a large pool", 1 << 30, most}, {"a pool with a page left", 2 * page, page}, {"a pool with none left", page, 0}} {
+		t.Run(c.story, func(t *testing.T) {
+			pool := vm.NewMemoryPool("limits.test", uint64(c.limit), nil)
+			i, err := compile(t, newEngine(t, vm.Options{}), "many-deep").Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer i.Close()
+			all := func(depth uint64) (kept int64) {
+				for n := range functions {
+					name := fmt.Sprintf("deep%d", n)
+					if got := call(t, i, name, depth); got != depth {
+						t.Errorf("%d deep: got %d", depth, got)
+					}
+				}
+				for n := range functions {
+					kept += int64(max(0, i.Func(fmt.Sprintf("deep%d", n)).NativeStack()-first))
+				}
+				return kept
+			}
+			if kept := all(1); kept != 0 || pool.Used() != page {
+				t.Errorf("without recursion it keeps %d bytes of stacks, and %d are taken for it; want 0 and its memory", kept, pool.Used())
+			}
+			for _, depth := range []uint64{300, 1500, 9000, 300} {
+				kept := all(depth)
+				if taken := pool.Used() - page; kept > c.kept || taken != (kept+page-1)/page*page {
+					t.Errorf("after calls %d deep it keeps %d bytes of stacks, and %d are taken for them; want at most %d, and all taken in whole pages", depth, kept, taken, c.kept)
+				}
+				if c.kept > 0 && depth == 300 && kept == 0 {
+					t.Errorf("after calls %d deep it keeps nothing", depth)
+				}
+			}
+			if err := i.Close(); err != nil || pool.Used() != 0 {
+				t.Errorf("%v; %d bytes are taken for a closed instance", err, pool.Used())
+			}
+		})
 	}
 }
 
