@@ -79,11 +79,21 @@ func (g *Gateway) watch() (stop func()) {
 }
 
 // A reload compiles and starts filters. So that whoever changes a file again and again
-// takes no more than a fifth of a processor by that, there is a rest behind each, of
-// restFactor times as long as it took, and of restMost at most.
+// has it done in no more than a fifth of the time, there is a rest behind each, of
+// restFactor times as long as it took. It ends after restMost, which is less than that
+// behind a reload of more than 2.5 s: the next change may be the operator's, and is not to
+// wait for minutes because somebody's module is slow to compile.
 const (
 	restFactor = 4
 	restMost   = 10 * time.Second
+)
+
+// Whoever touches a file again and again must not keep everybody's changes out by it. So a
+// reload that waits for the files to be quiet begins this long after the first change,
+// whatever comes after it.
+const (
+	patienceFactor = 10          // times the debounce, and
+	patienceLeast  = time.Second // beyond one debounce at least
 )
 
 type watcher struct {
@@ -92,6 +102,7 @@ type watcher struct {
 	notify   *fsnotify.Watcher // nil where the system has none
 	files    map[string]bool   // that matter
 	seen     map[string]stamp  // for polling
+	first    time.Time         // when there was a change that was not tried yet, zero without one
 	problem  string            // what the last reload said
 	rest     time.Time         // until when there is no other
 }
@@ -118,7 +129,7 @@ func (w *watcher) run(ctx context.Context) {
 	again := false // the next reload is only to make sure
 	changed := func() {
 		again = false
-		quiet.Reset(max(w.settings.Debounce, time.Until(w.rest)))
+		quiet.Reset(w.wait())
 	}
 	for {
 		select {
@@ -135,8 +146,8 @@ func (w *watcher) run(ctx context.Context) {
 			// Once more for what is new: a file may have changed after it was read and
 			// before it was watched.
 			if w.follow() && settings.Watch {
-				again = true
-				quiet.Reset(max(settings.Debounce, time.Until(w.rest)))
+				again = again || w.first.IsZero()
+				quiet.Reset(w.wait())
 			}
 		case event := <-events:
 			if w.concerns(event.Name) {
@@ -150,12 +161,23 @@ func (w *watcher) run(ctx context.Context) {
 				changed()
 			}
 		case <-quiet.C:
+			w.first = time.Time{}
 			if w.settings.Watch {
 				w.reload(ctx, again)
 				again = false
 			}
 		}
 	}
+}
+
+// wait is how long, after a change, no other may come before there is a reload.
+func (w *watcher) wait() time.Duration {
+	now, debounce := time.Now(), w.settings.Debounce
+	if w.first.IsZero() {
+		w.first = now
+	}
+	latest := w.first.Add(max(patienceFactor*debounce, patienceLeast+debounce))
+	return max(min(debounce, latest.Sub(now)), w.rest.Sub(now))
 }
 
 // concerns tells whether a change of the path can change the configuration:

@@ -28,6 +28,32 @@ func becomes(t *testing.T, g *hosttest.Gateway, what string, want int) {
 // Without polling, so that it is the watching that notices.
 const watched = "reload: {watch: true, debounce: 10ms, poll: 0s}\n"
 
+// A tenant who touches his module without end must not keep the operator's changes out.
+func TestTouchingAFileAgainAndAgainDelaysNobodysReload(t *testing.T) {
+	const patient = "reload: {watch: true, debounce: 300ms, poll: 0s}\n"
+	touched := filepath.Join(t.TempDir(), "m.wasm")
+	copyFile(t, hosttest.Guest(t, "noop"), touched)
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), patient+"filters: [{name: m, module: "+touched+"}]\n")
+	becomes(t, g, "at first", 200)
+	touch := func() {
+		now := time.Now()
+		if err := os.Chtimes(touched, now, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch()
+	g.Write(patient + filters(t, "deny"))
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		touch()
+		if code, _ := get(t, g, "/info", ""); code == 403 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the filter that denies was kept out for as long as another file was touched")
+		}
+	}
+}
+
 // What is wrong with a configuration may be mended in a file that only that
 // configuration names.
 func TestMendingAFileOfABrokenConfigurationReloads(t *testing.T) {

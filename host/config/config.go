@@ -352,8 +352,9 @@ type Reload struct {
 	// reloads either way.
 	Watch bool
 
-	// Debounce is how long the files must be quiet before a reload begins.
-	// Default 200 ms.
+	// Debounce is how long the files must be quiet before a reload begins. Where
+	// they are not, it begins after ten times as long, or a second longer than
+	// this if that is more. Default 200 ms.
 	Debounce time.Duration
 
 	// Drain is how long streams that began with an old generation may go on
