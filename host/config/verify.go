@@ -231,7 +231,9 @@ func (l *loader) leastVersion(o *origin, owner *Tenant) (trust.Version, bool) {
 // would have it believed. owner is as for checkSignature.
 func (l *loader) demandVersion(f *Filter, owner *Tenant) {
 	o := &f.origin
-	if _, stated := l.leastVersion(o, owner); stated || owner == nil && (!l.verify.required || len(l.verify.keys) == 0) {
+	// Without keys nothing can be signed, which is a problem of its own.
+	demanded := owner != nil || len(l.verify.keys) > 0 && (l.verify.required || o.signature != nil)
+	if _, stated := l.leastVersion(o, owner); stated || !demanded {
 		return
 	}
 	version, where := "1.0.0", "verify"
