@@ -312,8 +312,7 @@ func (e *Engine) remove(c *container) {
 	e.containers = slices.Delete(e.containers, i, i+1)
 	close(c.removed)
 	for _, a := range c.attached {
-		_ = a.conn.Close()
-		close(a.ended)
+		a.end()
 	}
 	c.attached = nil
 	e.events.add("container", "destroy", c.id, c.attributes(nil))

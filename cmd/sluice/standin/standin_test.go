@@ -241,6 +241,41 @@ func TestRunAsTheCommandLineDoesIt(t *testing.T) {
 	a.call("GET", "/v1.41/containers/job/json", "", 404)
 }
 
+// What a client types is nobody's, and may still be on its way when the stream ends: that must not cost it the output.
+func TestAClientThatTypesSeesTheOutput(t *testing.T) {
+	a := newAPI(t)
+	for range 100 {
+		a.create("typed", `{"Image":"busybox","HostConfig":{"AutoRemove":true}}`)
+		conn, err := net.Dial("unix", a.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const attach = "POST /v1.42/containers/typed/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: \r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+		if _, err := io.WriteString(conn, attach); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(conn)
+		if _, err := http.ReadResponse(r, nil); err != nil {
+			t.Fatal(err)
+		}
+		typed := make(chan struct{})
+		go func() {
+			defer close(typed)
+			for {
+				if _, err := io.WriteString(conn, "typed\n"); err != nil {
+					return
+				}
+			}
+		}()
+		a.call("POST", "/v1.41/containers/typed/start", "", 204)
+		if _, err := io.ReadAll(r); err != nil {
+			t.Errorf("the stream ended with %v", err)
+		}
+		conn.Close()
+		<-typed
+	}
+}
+
 func TestAttachOfATerminalInTheOldForm(t *testing.T) {
 	a := newAPI(t)
 	a.create("tty", `{"Image":"busybox","Tty":true}`)

@@ -18,6 +18,9 @@ import (
 // writeLimit bounds how long a client that does not read may hold up a start.
 const writeLimit = 5 * time.Second
 
+// lingerLimit bounds how long a client may keep its side open when the stream has ended.
+const lingerLimit = time.Second
+
 // frame puts a line into the engine's stream format: raw for a terminal, otherwise behind a header of eight bytes.
 func frame(text string, tty bool) []byte {
 	if tty {
@@ -119,7 +122,16 @@ func (a *attachment) finish(line logLine, tty bool) {
 	if a.stdout {
 		_, _ = a.conn.Write(frame(line.text, tty))
 	}
-	_ = a.conn.Close()
+	a.end()
+}
+
+// end ends the stream. What the client may still type is read for a moment: to close a connection with something unread in
+// it would reset it, and the client may lose what it was shown.
+func (a *attachment) end() {
+	if side, ok := a.conn.(interface{ CloseWrite() error }); !ok || side.CloseWrite() != nil {
+		_ = a.conn.Close()
+	}
+	_ = a.conn.SetReadDeadline(time.Now().Add(lingerLimit))
 	close(a.ended)
 }
 
