@@ -14,6 +14,10 @@ type FilterError struct {
 	Err    error
 }
 
+func filterError(f *config.Filter, err error) *FilterError {
+	return &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+}
+
 func (e *FilterError) Error() string {
 	return fmt.Sprintf("%s: filter %q: module %s: %v", e.Pos, e.Filter, e.Module, e.Err)
 }

@@ -137,12 +137,9 @@ func (g *generation) startPlugins(ctx context.Context) ([]*plugin.Plugin, error)
 
 // startFilter starts one, or, where that is a tenant's affair, puts it into quarantine.
 func (g *generation) startFilter(ctx context.Context, index int, f *config.Filter) (*plugin.Plugin, error) {
-	failed := func(err error) error {
-		return &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
-	}
 	options, err := pluginOptions(f, &g.config.Limits, g.shared)
 	if err != nil {
-		return nil, failed(err)
+		return nil, filterError(f, err)
 	}
 	past := g.shared.past(f)
 	if err := past.rests(); err != nil {
@@ -155,7 +152,7 @@ func (g *generation) startFilter(ctx context.Context, index int, f *config.Filte
 		past.tried(nil)
 		return p, nil
 	case f.Tenant == "" || ctx.Err() != nil:
-		return nil, failed(err)
+		return nil, filterError(f, err)
 	}
 	past.tried(err)
 	g.mending.note(index, f, err)

@@ -222,10 +222,4 @@ func sum(page, series, label string) (total int) {
 }
 
 // heap is how much memory is in use.
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC() // what finalizers and pools let go of
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
+func heap() uint64 { return measure().heap }

@@ -244,7 +244,7 @@ func (x *exchange) splice() bool {
 		return false
 	}
 	x.waitUpload()
-	x.conn.Unwatch()
+	x.conn.Unwatch() // which an upload that has ended since began again
 	defer x.gateway.counted.Hijacked()()
 	defer x.beginSession()()
 	if x.mediated() {

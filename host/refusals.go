@@ -18,7 +18,7 @@ type refusals struct {
 
 type refusal struct {
 	id, request string
-	who         refusedClient // whose start it was: what others ask is not answered with it
+	who         refusedClient // who was denied it: what others ask is not answered with it
 	until       time.Time
 }
 
@@ -26,7 +26,7 @@ type refusal struct {
 // same: its tenant, and its user where the kernel tells.
 type refusedClient struct{ tenant, uid string }
 
-// shares tells whether two clients have their place among the refused execs in
+// shares tells whether two clients have their place among the refusals in
 // common: nobody is to push out what others need by being denied often.
 func (c refusedClient) shares(other refusedClient) bool {
 	return c.tenant == other.tenant && (c.tenant != "" || c.uid == other.uid)
@@ -34,13 +34,13 @@ func (c refusedClient) shares(other refusedClient) bool {
 
 const (
 	maxRefusals = 64
-	// refusalTime is how long after its denial an exec is asked about.
+	// refusalTime is how long after its denial something is asked for again.
 	refusalTime = 30 * time.Second
-	// maxRefusedID is longer than the ids that the engine makes.
+	// maxRefusedID is longer than the ids that engines and clients make.
 	maxRefusedID = 128
 )
 
-// add remembers that the start of an exec was denied, to this client in this
+// add remembers that what has this id was denied to this client in this
 // request. Where there is no place, whoever has most of them loses his oldest.
 func (r *refusals) add(id string, who refusedClient, request string) {
 	if id == "" || len(id) > maxRefusedID {
@@ -70,7 +70,7 @@ func (r *refusals) add(id string, who refusedClient, request string) {
 	r.some.Store(true)
 }
 
-// find returns the request in which the start of an exec was denied to this
+// find returns the request in which what has this id was denied to this
 // client, "" when it was not, and forgets it if it is the last question.
 func (r *refusals) find(id string, who refusedClient, last bool) (request string) {
 	r.mu.Lock()

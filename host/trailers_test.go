@@ -105,15 +105,29 @@ func answered(t *testing.T, r *bufio.Reader) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
+// trailerStory is a message on its way through some filters, and what comes of it.
+type trailerStory struct {
+	body, trailers string
+	chain          []string
+	status         int
+	answer         string   // a part of it
+	told           []string // what the filters say that they were called with; nil for anything
+}
+
+func (c *trailerStory) check(t *testing.T, g *hosttest.Gateway, status int, answer string) {
+	t.Helper()
+	if status != c.status || !strings.Contains(answer, c.answer) {
+		t.Errorf("got %d %q, want %d with %q", status, answer, c.status, c.answer)
+	}
+	g.Log.Wait(t, `"msg":"request"`)
+	if got := told(g.Log); c.told != nil && !slices.Equal(got, c.told) {
+		t.Errorf("the filters saw\n\t%q\nwant\n\t%q", got, c.told)
+	}
+}
+
 func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 	const notes = "X-Note: mine\r\nX-Gone: soon\r\n"
-	for name, c := range map[string]struct {
-		body, trailers string
-		chain          []string
-		status         int
-		answer         string // a part of it
-		told           []string
-	}{
+	for name, c := range map[string]trailerStory{
 		"one that looks on": {
 			"body", notes,
 			[]string{requestTrailers},
@@ -198,13 +212,7 @@ func TestRequestTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			engine.Handle("POST /images/load", repeatBody)
 			g := hosttest.StartGateway(t, engine.Address(), filters(t, c.chain...))
 			status, answer := loads(t, g, "/images/load", c.body, c.trailers)
-			if status != c.status || !strings.Contains(answer, c.answer) {
-				t.Errorf("got %d %q, want %d with %q", status, answer, c.status, c.answer)
-			}
-			g.Log.Wait(t, `"msg":"request"`)
-			if got := told(g.Log); c.told != nil && !slices.Equal(got, c.told) {
-				t.Errorf("the filters saw\n\t%q\nwant\n\t%q", got, c.told)
-			}
+			c.check(t, g, status, answer)
 		})
 	}
 }
@@ -226,13 +234,7 @@ func TestTrailersComeBehindABodyThatIsReadWhole(t *testing.T) {
 }
 
 func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
-	for name, c := range map[string]struct {
-		body, trailers string
-		chain          []string
-		status         int
-		answer         string // a part of it
-		told           []string
-	}{
+	for name, c := range map[string]trailerStory{
 		"one that looks on": {
 			"body", "X-Note: mine\r\n",
 			[]string{responseTrailers},
@@ -274,13 +276,7 @@ func TestResponseTrailersPassTheFiltersThatAskForThem(t *testing.T) {
 			write(t, conn, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
 			status, answer := answered(t, r)
 			conn.Close()
-			if status != c.status || !strings.Contains(answer, c.answer) {
-				t.Errorf("got %d %q, want %d with %q", status, answer, c.status, c.answer)
-			}
-			g.Log.Wait(t, `"msg":"request"`)
-			if got := told(g.Log); c.told != nil && !slices.Equal(got, c.told) {
-				t.Errorf("the filters saw\n\t%q\nwant\n\t%q", got, c.told)
-			}
+			c.check(t, g, status, answer)
 		})
 	}
 }

@@ -96,11 +96,11 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 			p, err = startPlugin(ctx, engine.vm, &f, options)
 		}
 		if err != nil {
-			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+			r.Err = filterError(&f, err)
 			continue
 		}
 		if err := p.CheckInstances(all[i].Instances); err != nil {
-			r.Err = &FilterError{Filter: f.Name, Module: f.Module, Pos: f.Pos, Err: err}
+			r.Err = filterError(&f, err)
 			p.Close(ctx)
 			continue
 		}

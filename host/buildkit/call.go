@@ -2,7 +2,6 @@ package buildkit
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -164,9 +163,8 @@ func (c *call) decode(codec *message.Codec, wire []byte) ([]byte, error) {
 
 // sending is a message as the body of a request. What it holds is let go of once it is read, or closed before.
 func (c *call) sending(wire []byte) io.ReadCloser {
-	head := appendMessage(nil, nil)
-	binary.BigEndian.PutUint32(head[1:], uint32(len(wire)))
-	return &sentMessage{Reader: io.MultiReader(bytes.NewReader(head), bytes.NewReader(wire)), share: &c.share}
+	head := bytes.NewReader(appendPrefix(nil, len(wire)))
+	return &sentMessage{Reader: io.MultiReader(head, bytes.NewReader(wire)), share: &c.share}
 }
 
 type sentMessage struct {

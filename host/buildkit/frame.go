@@ -78,7 +78,10 @@ func readOnly(r io.Reader, limit int, room func(size int) error) ([]byte, error)
 
 // appendMessage appends a message with what stands before it.
 func appendMessage(dst, message []byte) []byte {
-	dst = append(dst, 0)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(message)))
-	return append(dst, message...)
+	return append(appendPrefix(dst, len(message)), message...)
+}
+
+// appendPrefix appends what stands before a message of so many bytes.
+func appendPrefix(dst []byte, size int) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, 0), uint32(size))
 }

@@ -17,6 +17,16 @@ import (
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
+func newEngine(tb testing.TB) *vm.Engine {
+	tb.Helper()
+	engine, err := vm.NewEngine(tb.Context(), vm.Options{Link: hostcall.Lookup})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { engine.Close(context.Background()) })
+	return engine
+}
+
 // newChain starts n filters of one module.
 func newChain(tb testing.TB, n int, path, config string) *chain.Chain {
 	tb.Helper()
@@ -31,11 +41,7 @@ func newCountedChain(tb testing.TB, n int, path, config string, counted *metrics
 	if err != nil {
 		tb.Fatal(err)
 	}
-	engine, err := vm.NewEngine(tb.Context(), vm.Options{Link: hostcall.Lookup})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { engine.Close(context.Background()) })
+	engine := newEngine(tb)
 	var granted *capability.Grants
 	if grants != nil {
 		if granted, err = grants.Compile(); err != nil {

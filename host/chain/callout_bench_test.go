@@ -14,9 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
-	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
-	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // BenchmarkCallout is a stream that one filter holds until a service on a unix
@@ -46,11 +44,7 @@ func BenchmarkCallout(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine, err := vm.NewEngine(b.Context(), vm.Options{Link: hostcall.Lookup})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer engine.Close(context.Background())
+	engine := newEngine(b)
 	p, err := plugin.New(b.Context(), engine, plugin.Options{Name: "callout", Code: code, Instances: 1, Upstreams: map[string]*callout.Upstream{"svc": upstream}})
 	if err != nil {
 		b.Fatal(err)

@@ -103,9 +103,9 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return nil, abi.StatusBadArgument
 	}
 	switch {
-	case t == abi.BufferTypeHTTPRequestBody && (f.shows(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)):
+	case t == abi.BufferTypeHTTPRequestBody && f.showsBody(0):
 		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeHTTPResponseBody && (f.shows(1, plugin.ResponseBody) || f.showsBehind(1, plugin.ResponseTrailers)):
+	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1):
 		return &f.bodies[1].buffer, abi.StatusOK
 	case t == abi.BufferTypeDownstreamData && f.shows(0, plugin.DownstreamData):
 		return &f.bodies[0].buffer, abi.StatusOK
@@ -124,6 +124,12 @@ const withResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.Respo
 // that stage, and while the filter holds it.
 func (f *filterStream) shows(way int, stage plugin.Stages) bool {
 	return f.stage == stage || f.stage == plugin.Answer && f.holding[way] == stage
+}
+
+// showsBody tells whether the body of a direction can be read and changed: in its stage, and
+// what the filter holds of it also in that of the trailers behind it.
+func (f *filterStream) showsBody(way int) bool {
+	return f.shows(way, bodyStages[way]) || f.behind[way] && f.shows(way, trailerStages[way])
 }
 
 // showsTrailers tells whether the trailers of a direction can be read, which is from

@@ -15,10 +15,8 @@ import (
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
-	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/record"
-	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // What the one tenant of these tests may hold, and pieces of bodies: two of them are more than that.
@@ -34,11 +32,7 @@ func tenantsChain(t *testing.T, guest string, options plugin.Options) *chain.Cha
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := vm.NewEngine(t.Context(), vm.Options{Link: hostcall.Lookup})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { engine.Close(context.Background()) })
+	engine := newEngine(t)
 	options.Name, options.Code, options.Instances = "of-ci", code, 1
 	options.Tenant = plugin.NewTenant(plugin.TenantLimits{Name: "ci", Held: mayHold})
 	p, err := plugin.New(t.Context(), engine, options)

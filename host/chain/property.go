@@ -60,7 +60,7 @@ func responseCode(s *Stream) ([]byte, bool) {
 func (f *filterStream) references() ([]byte, abi.Status) {
 	s := f.stream
 	var body []byte
-	if (f.shows(0, plugin.RequestBody) || f.showsBehind(0, plugin.RequestTrailers)) && s.plan == dockerapi.BodyCanonical {
+	if f.showsBody(0) && s.plan == dockerapi.BodyCanonical {
 		body = f.bodies[0].buffer.Bytes
 	}
 	found, err := dockerapi.References(&s.call, body)

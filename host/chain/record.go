@@ -195,6 +195,16 @@ func (s *Stream) unlocked(run func() error) error {
 	return run()
 }
 
+// flush sends what was let go of before a filter is waited for, where what passes goes to
+// an outlet. False means that d.outletErr is set.
+func (s *Stream) flush(d *direction) bool {
+	if d.outlet == nil {
+		return true
+	}
+	d.outletErr = s.unlocked(d.outlet.Flush)
+	return d.outletErr == nil
+}
+
 // recordStage calls one filter with the records that the bytes complete, and
 // pushes each on. False means that s.local or d.outletErr is set.
 func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfStream bool) bool {
@@ -221,12 +231,8 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 		} else if out, ok = s.recordCall(d, f, &r, told && !trailers); !ok {
 			return false
 		}
-		if trailers && s.follow(d, f, told) {
-			f.bodies[f.way(d)].waiting = len(out)
-			if !s.trailerStage(d, f) {
-				return false
-			}
-			f.letGo(f.way(d))
+		if trailers && s.follow(d, f, told) && !s.trailersBehind(d, f, out) {
+			return false
 		}
 		if f.state == bypassed {
 			rest := cut.Rest()
@@ -273,10 +279,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	case s.stopped(d, f):
 		goesOn = false
 	case action != abi.ActionContinue:
-		if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
-			return nil, false
-		}
-		if !s.countHeld(d, f) {
+		if !s.flush(d) || !s.countHeld(d, f) {
 			return nil, false
 		}
 		goesOn, lost = s.await(d, f, d.body, before)

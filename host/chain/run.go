@@ -41,11 +41,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 			if !s.follow(d, f, endOfStream) {
 				continue
 			}
-			way := f.way(d)
-			f.bodies[way].waiting = len(data) // which it does not see, and which goes no further meanwhile
-			goesOn := s.trailerStage(d, f)
-			f.letGo(way)
-			if !goesOn {
+			if !s.trailersBehind(d, f, data) {
 				return nil, false
 			}
 			continue

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/abi"
-	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
 // This file is the way of trailers, the fields behind a chunked body, through the
@@ -70,12 +69,19 @@ func (s *Stream) follow(d *direction, f *filterStream, endOfStream bool) bool {
 func (s *Stream) endBody(d *direction, f *filterStream, prefix []byte, trailers bool) ([]byte, bool) {
 	out, ok := s.letGoOf(d, f, prefix)
 	if ok && s.follow(d, f, trailers) {
-		way := f.way(d)
-		f.bodies[way].waiting = len(out)
-		ok = s.trailerStage(d, f)
-		f.letGo(way)
+		ok = s.trailersBehind(d, f, out)
 	}
 	return out, ok
+}
+
+// trailersBehind is trailerStage for a filter that holds nothing of the body. What there is
+// of it goes no further meanwhile.
+func (s *Stream) trailersBehind(d *direction, f *filterStream, body []byte) bool {
+	way := f.way(d)
+	f.bodies[way].waiting = len(body)
+	goesOn := s.trailerStage(d, f)
+	f.letGo(way)
+	return goesOn
 }
 
 // withTrailers is the end of a body stage for a filter that is to be called with the
@@ -109,10 +115,8 @@ func (s *Stream) awaitAnswers(d *direction, f *filterStream, before saved) (goes
 	if !f.guest.Calling() {
 		return true, false
 	}
-	if d.outlet != nil {
-		if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
-			return false, false
-		}
+	if !s.flush(d) {
+		return false, false
 	}
 	way := f.way(d)
 	f.forAnswers = true
@@ -166,12 +170,7 @@ func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 	case s.stopped(d, f):
 		return false
 	case action != abi.ActionContinue:
-		if d.outlet != nil {
-			if d.outletErr = s.unlocked(d.outlet.Flush); d.outletErr != nil {
-				return false
-			}
-		}
-		if !s.countHeld(d, f) {
+		if !s.flush(d) || !s.countHeld(d, f) {
 			return false
 		}
 		goesOn, lost := s.await(d, f, d.after, before)
@@ -229,10 +228,4 @@ func (s *Stream) settleTrailers(d *direction, f *filterStream) bool {
 		return s.refuseRewrite(d, f, fmt.Sprintf("trailers: %s", bad))
 	}
 	return true
-}
-
-// showsBehind tells whether the filter sees the body that it holds, in the stage of
-// the trailers behind it.
-func (f *filterStream) showsBehind(way int, stage plugin.Stages) bool {
-	return f.behind[way] && f.shows(way, stage)
 }

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"errors"
-	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
@@ -149,20 +148,7 @@ func (call *pendingCall) deliverNow(a answer, last bool, c callback, args ...int
 
 // waitAllowance waits until the filter may compute. Answers wait as long as it
 // takes: who holds a stream for one is told off by limits.pause.
-func (call *pendingCall) waitAllowance() {
-	for call.ctx.Err() == nil {
-		empty, need := call.instance.plugin.exhausted()
-		if !empty {
-			return
-		}
-		timer := time.NewTimer(max(need, time.Millisecond))
-		select {
-		case <-timer.C:
-		case <-call.ctx.Done():
-			timer.Stop()
-		}
-	}
-}
+func (call *pendingCall) waitAllowance() { call.instance.plugin.options.WaitAllowed(call.ctx) }
 
 // stateOf is the state of a stream's context; nil when there is none of that id.
 func (i *Instance) stateOf(id uint32) State {

@@ -149,8 +149,11 @@ func useEngine(ctx context.Context, t *testing.T, engine *vm.Engine, name string
 func TestModulesThatAreGoneLeaveNoCodeBehind(t *testing.T) {
 	mappings := func() int {
 		maps, err := os.ReadFile("/proc/self/maps")
-		if err != nil {
+		if err != nil && runtime.GOOS != "linux" {
 			t.Skip("this system does not say what is mapped:", err)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		return bytes.Count(maps, []byte("\n"))
 	}
