@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -205,5 +206,41 @@ func BenchmarkFuel(b *testing.B) {
 	tank := module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
 	for b.Loop() {
 		tank.Set(vm.DefaultFuel)
+	}
+}
+
+// BenchmarkGrow is an instance that grows to so many megabytes, page by page, and is closed.
+func BenchmarkGrow(b *testing.B) {
+	for _, megabytes := range []int{1, 4, 64} {
+		b.Run(fmt.Sprintf("to=%dMiB", megabytes), func(b *testing.B) {
+			module := compile(b, newEngine(b, vm.Options{}), "grow-by")
+			b.SetBytes(int64(megabytes) << 20)
+			b.ReportAllocs()
+			for b.Loop() {
+				i, err := module.Instantiate(vm.InstanceOptions{Fuel: 1 << 40})
+				if err != nil {
+					b.Fatal(err)
+				}
+				call(b, i, "grow", uint64(megabytes<<20/page-1))
+				_ = i.Close()
+			}
+		})
+	}
+}
+
+// BenchmarkInstantiateLarge is an instance that has much memory from the start.
+func BenchmarkInstantiateLarge(b *testing.B) {
+	for _, name := range []string{"large-grower", "large-memory"} {
+		b.Run(name, func(b *testing.B) {
+			module := compile(b, newEngine(b, vm.Options{}), name)
+			b.ReportAllocs()
+			for b.Loop() {
+				i, err := module.Instantiate(vm.InstanceOptions{Fuel: 1 << 40})
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = i.Close()
+			}
+		})
 	}
 }

@@ -47,6 +47,7 @@ type Engine struct {
 	lanes     lanes
 	turns     chan struct{}       // holds the one that compiles in turn
 	config    wazero.ModuleConfig // what every instance has in common
+	heap      bool                // memories stay on Go's heap: see move.go
 
 	mu     sync.Mutex // guards what follows
 	closed bool

@@ -67,3 +67,6 @@ func (e *Engine) TakeTurn() { e.turns <- struct{}{} }
 
 // LeaveTurn is the end of TakeTurn.
 func (e *Engine) LeaveTurn() { <-e.turns }
+
+// WithoutSpace has the engine do as where no address space can be reserved.
+func (e *Engine) WithoutSpace() { e.heap = true }

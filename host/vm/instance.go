@@ -105,7 +105,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		i.stderr.to, i.stderr.charge = options.Stderr, i.Charge
 		config = config.WithStderr(&i.stderr)
 	}
-	memory := &memory{limit: e.limit, most: m.code.memoryMost, host: m.code.host, pool: options.Memory.Pool, refused: options.Memory.Refused}
+	memory := &memory{limit: e.limit, most: m.code.memoryMost, host: m.code.host, pool: options.Memory.Pool, refused: options.Memory.Refused, heap: e.heap}
 	if options.Memory.Limit > 0 {
 		memory.limit = min(memory.limit, options.Memory.Limit)
 	}
@@ -115,7 +115,8 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	}
 	var module api.Module
 	var err error
-	e.toil(i.party, m.code.makeUnits, func(func(int)) {
+	e.toil(i.party, m.code.makeUnits, func(next func(bytes int)) {
+		memory.next = next
 		module, err = e.runtime.InstantiateModule(experimental.WithMemoryAllocator(m.code.context, memory), m.code.compiled, config)
 	})
 	if err != nil {
@@ -127,7 +128,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	i.memory = module.Memory()
 	i.tank = module.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
 	i.stack = module.ExportedGlobal(meter.StackGlobal).(api.MutableGlobal)
-	memory.instance = i
+	memory.instance, memory.next = i, nil
 	e.instances.Store(module, i)
 	return i, nil
 }
@@ -195,6 +196,7 @@ func (i *Instance) Close() error {
 	i.closed = true
 	i.flush()
 	i.code.engine.instances.Delete(i.module)
+	forget(i.memory)
 	err := i.module.Close(context.Background())
 	i.keepStacks(-i.stacks)
 	// Whoever still holds the instance must not hold its memory.

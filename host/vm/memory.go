@@ -1,98 +1,10 @@
 package vm
 
 import (
-	"fmt"
-	"sync/atomic"
+	"errors"
 
 	"github.com/tetratelabs/wazero/experimental"
 )
-
-// A MemoryPool bounds the memory of several instances together: those that are given
-// it, and those of the pools in it. It is safe for concurrent use.
-type MemoryPool struct {
-	name   string
-	limit  int64
-	within *MemoryPool // nil for the outermost
-
-	used    atomic.Int64
-	refused atomic.Uint64
-}
-
-// NewMemoryPool returns an empty pool of so many bytes, which is part of another one
-// unless that is nil. The name, in errors, is what the limit is called where it is
-// written.
-func NewMemoryPool(name string, limit uint64, within *MemoryPool) *MemoryPool {
-	return &MemoryPool{name: name, limit: int64(min(limit, 1<<62)), within: within}
-}
-
-// Used is how many bytes the instances have, 0 for nil.
-func (p *MemoryPool) Used() int64 {
-	if p == nil {
-		return 0
-	}
-	return p.used.Load()
-}
-
-// Refused counts how often there was not enough in the pool.
-func (p *MemoryPool) Refused() uint64 { return p.refused.Load() }
-
-// Check tells whether there is room for so many bytes in the pool, and in those that
-// it is part of, without taking them.
-func (p *MemoryPool) Check(need uint64) error {
-	for ; p != nil; p = p.within {
-		if used := p.used.Load(); need > uint64(max(p.limit-used, 0)) {
-			return p.refuse(need, used)
-		}
-	}
-	return nil
-}
-
-// take takes bytes out of the pool and out of those that it is part of, or out of none.
-func (p *MemoryPool) take(bytes int64) error {
-	full, used := p.try(bytes)
-	if full == nil {
-		return nil
-	}
-	full.refused.Add(1)
-	return full.refuse(uint64(bytes), used)
-}
-
-// try is take for who can do without. full is the pool that has not as much, of which so
-// many bytes are in use.
-func (p *MemoryPool) try(bytes int64) (full *MemoryPool, used int64) {
-	for at := p; at != nil; at = at.within {
-		if used := at.used.Add(bytes); used > at.limit {
-			at.used.Add(-bytes)
-			for before := p; before != at; before = before.within {
-				before.used.Add(-bytes)
-			}
-			return at, used - bytes
-		}
-	}
-	return nil, 0
-}
-
-func (p *MemoryPool) refuse(need uint64, used int64) error {
-	return &PoolError{Pool: p.name, Need: need, Used: uint64(max(used, 0)), Limit: uint64(p.limit)}
-}
-
-// give gives bytes back that were taken.
-func (p *MemoryPool) give(bytes int64) {
-	for ; p != nil; p = p.within {
-		p.used.Add(-bytes)
-	}
-}
-
-// A PoolError says that a pool has not as much memory as is needed. All but Pool are
-// bytes.
-type PoolError struct {
-	Pool              string // what the limit is called
-	Need, Used, Limit uint64
-}
-
-func (e *PoolError) Error() string {
-	return fmt.Sprintf("it needs %s of memory, and of %s, which is %s, %s are in use", size(e.Need), e.Pool, size(e.Limit), size(e.Used))
-}
 
 // MemoryOptions bound an instance's memory. The zero value leaves it to the engine's
 // limit.
@@ -111,20 +23,39 @@ type MemoryOptions struct {
 }
 
 // memory is an instance's memory, taken from its pool. Its owner guards it.
+//
+// It begins on Go's heap, where it is made and collected for next to nothing. The first time
+// that it grows it moves, once, into address space that is reserved for all that it may ever
+// have. To grow there is to be allowed more of it: nothing is moved, and nothing is left to the
+// collector.
 type memory struct {
 	pool    *MemoryPool // nil: none but limit bounds it
 	limit   uint64
 	refused func(error) // nil, or told of what the guest did not get
 	content []byte
-	// taken is the capacity of content, and host: what there is beside it for the instance.
+	// space is the address space that content is the beginning of; nil while it is on Go's
+	// heap, where it stays for good if heap is set: see move.go.
+	space []byte
+	heap  bool
+	// taken is the length of content (its capacity, where that is more), and host: what there
+	// is beside it for the instance.
 	taken int64
 	host  uint64
-	// most is what the module allows itself. instance is whose it is, once it may run.
+	// most is what the module allows itself. instance is whose it is, once it may run; until
+	// then next, unless it is nil, is told of what was done.
 	most     uint64
 	instance *Instance
+	next     func(bytes int)
+	since    int64 // units of work since others had their turn
 }
 
 var _ experimental.LinearMemory = (*memory)(nil)
+
+// smallMemory is the largest memory whose pages are left to when the guest touches them.
+const smallMemory = 1 << 20
+
+// errUnpaid is why a guest gets no memory that has no fuel for it: it traps when it is back.
+var errUnpaid = errors.New("not paid for")
 
 // Allocate implements experimental.MemoryAllocator. A module has one memory.
 func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
@@ -132,49 +63,40 @@ func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 // Reallocate implements experimental.LinearMemory. What the guest may have at its
 // start was taken before.
 func (m *memory) Reallocate(length uint64) []byte {
-	if m.instance != nil && m.instance.pauses() {
+	switch {
+	case m.instance == nil:
+		m.begin(length)
+		return m.content
+	case m.instance.pauses():
 		m.instance.pause()
 		return nil // it was not memory that it needed
-	}
-	if length > m.most {
+	case length > m.most:
 		return nil // by the module's own word
 	}
-	if length <= uint64(cap(m.content)) {
-		m.content = m.content[:length] // nobody has written there yet
+	err := m.grow(length)
+	switch {
+	case err != nil:
+	case m.heap:
+		err = m.move(length)
+	default:
+		err = m.extend(length)
+	}
+	switch {
+	case err == nil:
 		return m.content
+	case m.refused != nil && err != errUnpaid:
+		m.refused(err)
 	}
-	room := m.room(length)
-	if err := m.grow(room); err != nil {
-		if m.refused != nil {
-			m.refused(err)
-		}
-		return nil
-	}
-	// Where a pool is nearly empty a guest that grows page by page has it all moved each
-	// time, and pays for it.
-	if m.instance != nil && !m.instance.Charge(unitsOf(uint64(len(m.content)))) {
-		return nil
-	}
-	next := make([]byte, length, room)
-	copyPieces(next, m.content, nil)
-	m.content = next
-	return m.content
+	return nil
 }
 
-// room is how much memory is made for so many bytes: twice what there was, if that may be
-// and can be had, so that a guest that grows page by page does not have it all moved each
-// time.
-func (m *memory) room(length uint64) uint64 {
-	room := min(2*uint64(cap(m.content)), m.limit-min(m.host, m.limit), m.most)
-	if room <= length {
-		return length
+// begin makes what the instance has at its start. Go clears it in pieces, but where it has it of the system
+// that comes when it is touched: see makePages.
+func (m *memory) begin(length uint64) {
+	m.content = make([]byte, length)
+	if length > smallMemory {
+		_ = m.makePages(m.content, touch) // it never fails
 	}
-	more := int64(room+m.host) - m.taken
-	if full, _ := m.pool.try(more); full != nil {
-		return length
-	}
-	m.taken += more
-	return room
 }
 
 // grow takes what is missing to so many bytes.
@@ -193,8 +115,12 @@ func (m *memory) grow(length uint64) error {
 	return nil
 }
 
-// Free implements experimental.LinearMemory. It may be called more than once.
+// Free implements experimental.LinearMemory. It may be called more than once. Nothing may
+// look at the memory any more: see forget.
 func (m *memory) Free() {
+	if m.space != nil {
+		release(m.space, int(m.taken))
+	}
 	m.pool.give(m.taken)
-	m.content, m.taken = nil, 0
+	m.content, m.space, m.taken = nil, nil, 0
 }

@@ -94,7 +94,15 @@ func TestInstancesOfAPoolHaveNoMoreThanIsInIt(t *testing.T) {
 
 // The pages of a memory that grew are zero, and what was in it stays.
 func TestAMemoryThatGrowsKeepsItsContent(t *testing.T) {
-	engine := newEngine(t, vm.Options{})
+	t.Run("in its address space", func(t *testing.T) { keepsItsContent(t, newEngine(t, vm.Options{})) })
+	t.Run("without address space", func(t *testing.T) {
+		engine := newEngine(t, vm.Options{})
+		engine.WithoutSpace()
+		keepsItsContent(t, engine)
+	})
+}
+
+func keepsItsContent(t *testing.T, engine *vm.Engine) {
 	i, err := compile(t, engine, "grower").Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: vm.NewMemoryPool("p", 64*page, nil)}})
 	if err != nil {
 		t.Fatal(err)
@@ -149,11 +157,24 @@ func TestAPoolUnderHammering(t *testing.T) {
 	}
 }
 
-// What is taken from a pool is what there is, and not what the guest has of it so far: a
-// memory that grows page by page is given twice as much each time. Where there is not as
-// much in the pool it is given what it asked for.
+// What is taken from a pool is what the guest has, page by page.
+func TestAMemoryIsCountedAsItGrows(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	countPages(t, engine, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11)
+}
+
+// Where a memory has to be moved to grow, what is taken is what there is, and not what the
+// guest has of it so far: it is given twice as much each time. Where there is not as much in the
+// pool it is given what it asked for.
 func TestAMemoryIsCountedWithItsSpareRoom(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
+	engine.WithoutSpace()
+	countPages(t, engine, 2, 4, 4, 8, 8, 8, 8, 9, 10, 11, 11)
+}
+
+// countPages grows a memory to the eleven pages of its pool, and beyond.
+func countPages(t *testing.T, engine *vm.Engine, want ...int64) {
+	t.Helper()
 	module := compile(t, engine, "grower")
 	pool := vm.NewMemoryPool("the pool", 11*page, nil)
 	i, err := module.Instantiate(vm.InstanceOptions{Memory: vm.MemoryOptions{Pool: pool}})
@@ -166,7 +187,7 @@ func TestAMemoryIsCountedWithItsSpareRoom(t *testing.T) {
 		growBy(t, i, 1)
 		got = append(got, pool.Used()/page)
 	}
-	if want := []int64{2, 4, 4, 8, 8, 8, 8, 9, 10, 11, 11}; !slices.Equal(got, want) {
+	if !slices.Equal(got, want) {
 		t.Errorf("pages in use while it grew to 11 and beyond: %d, want %d", got, want)
 	}
 	if pool.Refused() != 1 {
@@ -174,11 +195,12 @@ func TestAMemoryIsCountedWithItsSpareRoom(t *testing.T) {
 	}
 }
 
-// Where a pool is nearly empty all of a memory is moved for each page: that is paid for,
-// beside the page, and in a loop that keeps its fuel to itself too.
+// Where a memory has to be moved to grow, and its pool is nearly empty, all of it is moved for each
+// page: that is paid for, beside the page, and in a loop that keeps its fuel to itself too.
 func TestAMemoryThatIsMovedIsPaidFor(t *testing.T) {
 	const pages = 40 // up to 32 it is given twice as many
 	engine := newEngine(t, vm.Options{})
+	engine.WithoutSpace()
 	i, err := compile(t, engine, "grow-by").Instantiate(vm.InstanceOptions{
 		Fuel: 1 << 40, Memory: vm.MemoryOptions{Pool: vm.NewMemoryPool("the pool", pages*page, nil)},
 	})

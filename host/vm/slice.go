@@ -63,6 +63,11 @@ func (i *Instance) pause() {
 	if left < 0 || i.budget-left < briefUnits/2 { // see begin
 		return
 	}
+	i.turn()
+}
+
+// turn lets somebody else compute, if anybody waits, and comes back with a lane.
+func (i *Instance) turn() {
 	lanes := &i.code.engine.lanes
 	if i.inLane {
 		lanes.turn(i.party)

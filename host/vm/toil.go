@@ -80,10 +80,14 @@ const (
 )
 
 // makeUnits is what making an instance costs the host. Memory that is new costs more than
-// what is written again: the system has to give it.
+// what is written again: the system has to give it, for a small one now and then.
 func makeUnits(of meter.Instance, memory uint64) int64 {
+	fresh := 2 * unitsOf(memory)
+	if memory > smallMemory {
+		fresh = freshUnits(memory)
+	}
 	return instanceUnits + importUnits*int64(of.Imports) + globalUnits*int64(of.Globals) + segmentUnits*int64(of.Segments) + referenceUnits*int64(of.References) +
-		unitsOf(of.Data) + unitsOf(8*uint64(of.Slots)) + 2*unitsOf(memory)
+		unitsOf(of.Data) + unitsOf(8*uint64(of.Slots)) + fresh
 }
 
 // hostBytes is what the host has for an instance beside its memory, for each of what

@@ -1,0 +1,50 @@
+//go:build linux || darwin || freebsd
+
+package vm
+
+import (
+	"math/bits"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserve reserves address space that nothing can be read of or written to yet: the system has
+// no memory for it, and counts none. Nil: there is none to be had, as where the process is limited
+// in it.
+func reserve(bytes uint64) []byte {
+	if bits.UintSize < 64 {
+		return nil // some dozens of filters would use up what there is
+	}
+	start, err := unix.MmapPtr(-1, 0, nil, uintptr(bytes), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil
+	}
+	return unsafe.Slice((*byte)(start), bytes)
+}
+
+// commit has a part of what is reserved be memory, and makes its pages.
+func commit(part []byte) error {
+	if err := unix.Mprotect(part, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		return err
+	}
+	return touch(part)
+}
+
+// releasePiece is how much is given back at once. While the system takes pages back, which
+// takes it 100 microseconds for so many, who asks it for others may have to wait.
+const releasePiece = 1 << 20
+
+// release frees what was reserved, of which so many bytes may have pages.
+func release(space []byte, committed int) {
+	for len(space) > 0 {
+		n := len(space)
+		if committed > 0 {
+			n = min(releasePiece, n)
+		}
+		if err := unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(space)), uintptr(n)); err != nil {
+			return // the system has no room for two areas where there was one: the rest stays
+		}
+		space, committed = space[n:], committed-n
+	}
+}
