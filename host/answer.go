@@ -31,7 +31,7 @@ func (x *exchange) refuseUnclassified(err error) bool {
 	x.status = status
 	x.answerPlain(status, fmt.Sprintf("sluice: %v (request %s)", err, x.info.RequestID))
 	x.log(chain.Outcome{Verdict: verdict, Reason: err.Error()})
-	_ = x.conn.CloseLinger(lingerTime)
+	x.part()
 	return false
 }
 
@@ -85,7 +85,7 @@ func (x *exchange) clientFailed(err error) bool {
 		x.status = malformed.Status
 		x.problem = malformed.Message
 		x.answerPlain(malformed.Status, fmt.Sprintf("sluice: %s (request %s)", malformed.Message, x.info.RequestID))
-		_ = x.conn.CloseLinger(lingerTime)
+		x.part()
 		return false
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -120,6 +120,6 @@ func (x *exchange) upstreamFailed(err error) bool {
 		return false
 	}
 	x.answerPlain(502, message)
-	_ = x.conn.CloseLinger(lingerTime)
+	x.part()
 	return false
 }

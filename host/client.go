@@ -29,11 +29,13 @@ const (
 	acceptPause = 50 * time.Millisecond
 )
 
-// The states of a client connection, for a shutdown.
+// The states of a client connection, for a shutdown, and for when others need it.
 const (
 	clientIdle int32 = iota
 	clientBusy
 	clientClosing
+	clientYielding  // to be closed unless a request comes
+	clientLingering // answered for the last time
 )
 
 // client is one connection of a client.
@@ -50,7 +52,11 @@ type client struct {
 	facts         *facts
 	peer          string // for the log
 	state         atomic.Int32
-	insider       *insider // nil for one from outside
+	seat          atomic.Pointer[seat] // the tenant's whose the last request was; changed by its own goroutine
+	active        atomic.Int64         // when that began, or the connection, in Unix nanoseconds
+	told          atomic.Int64         // when it was told to make way, the same
+	uid           atomic.Int64         // the peer's, -1 where nobody says
+	insider       *insider             // nil for one from outside
 	// engine is the connection that the running request has to the engine, for
 	// abort.
 	engine atomic.Pointer[wire.Conn]
@@ -64,7 +70,7 @@ type client struct {
 
 func (g *Gateway) newClient(conn net.Conn, l *listener.Listener, index int) *client {
 	limits := &g.current.Load().config.Limits
-	return &client{
+	c := &client{
 		gateway:  g,
 		net:      conn,
 		conn:     wire.NewConn(conn, wire.Options{MaxHead: limits.Head, HeadTimeout: headTimeout}),
@@ -74,31 +80,44 @@ func (g *Gateway) newClient(conn net.Conn, l *listener.Listener, index int) *cli
 		accepted:      time.Now(),
 		number:        g.numbers.Add(1),
 	}
+	c.active.Store(c.accepted.UnixNano())
+	c.uid.Store(-1)
+	return c
 }
 
 // serve answers the connection's requests, one after the other.
 func (c *client) serve() {
+	defer c.leaveSeat()
 	defer c.conn.Close()
 	defer c.survive()
 	log := c.gateway.log
 	ctx, cancel := context.WithTimeout(c.gateway.life, headTimeout)
 	peer, err := listener.Identify(ctx, c.net)
 	cancel()
+	if err != nil && c.state.Load() == clientYielding {
+		c.yielded() // in the middle of a handshake
+		return
+	}
 	if err != nil {
 		c.gateway.counted.Refused(metrics.Peer)
 		log.Warn("client refused", slog.String("listener", c.listener), slog.Any("error", err))
 		return
 	}
+	c.uid.Store(int64(peer.UID))
 	// Tenants name a listener as the configuration does: with port 0 where it says so.
 	c.identity = identity.NewClient(c.net, c.gateway.current.Load().config.Listeners[c.listenerIndex].Address, &peer, c.accepted)
 	c.peer = c.identity.String()
 	for {
 		err := c.conn.ReadRequest(&c.request)
+		if errors.Is(err, wire.ErrInterrupted) {
+			c.yielded()
+			return
+		}
 		if err != nil {
 			c.refuse(err)
 			return
 		}
-		if !c.state.CompareAndSwap(clientIdle, clientBusy) && c.state.Load() == clientClosing {
+		if !c.begin() {
 			return
 		}
 		if !c.handle() {
@@ -136,7 +155,7 @@ func (c *client) refuse(err error) {
 	c.gateway.log.Warn("malformed request refused", slog.String("listener", c.listener), slog.String("peer", c.peer),
 		slog.Int("status", malformed.Status), slog.String("reason", reason))
 	c.answerPlain(malformed.Status, "sluice: "+malformed.Message)
-	_ = c.conn.CloseLinger(lingerTime)
+	c.part()
 }
 
 // askToken is what every 401 has to say.
@@ -166,7 +185,8 @@ func (c *client) answerPlain(status int, message string) {
 // closeWhenIdle ends the connection now if no request runs on it, and after the
 // one that does otherwise.
 func (c *client) closeWhenIdle() {
-	if c.state.Swap(clientClosing) == clientIdle {
+	switch c.state.Swap(clientClosing) {
+	case clientIdle, clientYielding:
 		c.conn.AbortRead()
 	}
 }

@@ -94,7 +94,7 @@ func (x *exchange) answerDenial(status int, fields []abi.Pair, body []byte) bool
 		x.conn.Reset()
 		return true
 	}
-	_ = x.conn.CloseLinger(lingerTime)
+	x.part()
 	return true
 }
 

@@ -62,6 +62,7 @@ type Gateway struct {
 	closing   bool
 
 	slots    *slots // one for each connection that may be open
+	seats    seats  // of tenants
 	followed followed
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
@@ -104,6 +105,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 		engine:    engine,
 		conns:     make(map[*client]struct{}),
 		slots:     newSlots(options.Config.Limits.Connections),
+		seats:     seats{of: make(map[string]*seat)},
 		followed:  followed{changed: make(chan struct{}, 1)},
 	}
 	g.ids.init()
@@ -223,8 +225,8 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 			continue
 		}
 		// Beyond limits.connections a client waits here, and the others in the
-		// system's queue.
-		if !g.slots.take(g.life.Done()) {
+		// system's queue, until one ends or can be made to: see makeWay.
+		if !g.slots.take(g.life.Done(), g.makeWay) {
 			conn.Close()
 			return
 		}

@@ -65,6 +65,7 @@ type exchange struct {
 // to the next or ends the stream with an answer.
 func (c *client) handle() (keep bool) {
 	x := &exchange{client: c, gen: c.generation(), start: time.Now()}
+	c.active.Store(x.start.UnixNano())
 	defer x.gen.leave()
 	c.gateway.streams.Add(1)
 	defer c.gateway.streams.Add(-1)
@@ -87,6 +88,9 @@ func (c *client) handle() (keep bool) {
 
 	// Who asks, and whether the gateway passes on such a call at all.
 	if err := x.admitClient(); err != nil {
+		return x.refuseUnclassified(err)
+	}
+	if err := x.sit(); err != nil {
 		return x.refuseUnclassified(err)
 	}
 	if err := x.admit(); err != nil {

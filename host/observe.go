@@ -64,7 +64,7 @@ func (x *exchange) count(outcome chain.Outcome) {
 // snapshot is what the gateway has now.
 func (g *Gateway) snapshot() metrics.Snapshot {
 	stats := g.Stats()
-	s := metrics.Snapshot{Generation: stats.Generation, Retiring: stats.Retiring, Connections: stats.Connections, Streams: stats.Streams}
+	s := metrics.Snapshot{Generation: stats.Generation, Retiring: stats.Retiring, Connections: stats.Connections, Streams: stats.Streams, Seats: g.seats.counts()}
 	for _, p := range g.current.Load().plugins() {
 		s.Filters = append(s.Filters, metrics.FilterSnapshot{Name: p.Name(), Tenant: p.Tenant(), Instances: p.Instances(), Memory: p.Memory(), Quarantined: p.Quarantined()})
 	}

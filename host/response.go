@@ -117,7 +117,7 @@ func (x *exchange) keep() bool {
 		return true
 	}
 	if x.unread() {
-		_ = x.conn.CloseLinger(lingerTime)
+		x.part()
 	}
 	return false
 }

@@ -1,6 +1,9 @@
 package host
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // slots bounds how many connections are open at a time. The bound may change
 // while they are; a smaller one ends none.
@@ -16,17 +19,24 @@ func newSlots(limit int) *slots {
 	return &slots{limit: limit, changed: make(chan struct{})}
 }
 
-// take waits for a free slot; false when done was closed before there was one.
-func (s *slots) take(done <-chan struct{}) bool {
+// lookAgain is how long one that waits for a slot waits at most until it looks again
+// whether room can be made: connections become idle without a word.
+const lookAgain = 20 * time.Millisecond
+
+// take waits for a free slot; false when done was closed before there was one. While
+// there is none it calls full, now and then, which may see to it that there will be.
+func (s *slots) take(done <-chan struct{}, full func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.used >= s.limit {
 		changed := s.changed
 		s.waiting++
 		s.mu.Unlock()
+		full()
 		ended := false
 		select {
 		case <-changed:
+		case <-time.After(lookAgain):
 		case <-done:
 			ended = true
 		}

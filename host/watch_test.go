@@ -137,10 +137,19 @@ func TestSettingsOfReloadingTakeEffectWithAReload(t *testing.T) {
 
 func TestMoreConnectionsAreServedAfterAReload(t *testing.T) {
 	engine := infoEngine(t)
+	answer := make(chan struct{})
+	engine.Handle("GET /version", hosttest.Pieces(answer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
 	g := hosttest.StartGateway(t, engine.Address(), "limits: {connections: 1}\n")
 	first, r := g.Dial()
-	write(t, first, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
-	status(t, r)
+	busy := func() { // idle, it would make way
+		write(t, first, "GET /version HTTP/1.1\r\nHost: d\r\n\r\n")
+		for deadline := time.Now().Add(time.Minute); g.Stats().Streams == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the request did not come")
+			}
+		}
+	}
+	busy()
 	served := make(chan int, 1)
 	second, err := net.Dial("unix", g.Socket)
 	if err != nil {
@@ -169,6 +178,10 @@ func TestMoreConnectionsAreServedAfterAReload(t *testing.T) {
 	g.Write("limits: {connections: 1}\n")
 	if err := g.Reload(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	answer <- struct{}{}
+	if code, _ := status(t, r); code != 200 {
+		t.Errorf("an open connection got %d, want 200", code)
 	}
 	write(t, first, "GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
 	if code, _ := status(t, r); code != 200 {

@@ -32,6 +32,7 @@ func Load(opts Options) (*Config, error) {
 
 	c := &Config{}
 	l.settings(c)
+	halveConnections(c)
 	l.verifySection()
 	l.buildkitSection(c)
 	l.listeners(c)
@@ -71,6 +72,7 @@ type loader struct {
 	listenerList, tenantList, upstreamList, filterList, verifyMap, buildkitMap *value
 	adminAddress                                                               *value // where it is written
 	totalMemory                                                                *value
+	connections                                                                int               // of limits.connections
 	nested                                                                     map[string]*value // the lists of nestedLists that were written
 
 	verify verification

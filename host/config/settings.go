@@ -130,6 +130,7 @@ func allSettings() []setting {
 		}},
 		{path: "limits.connections", standard: "4096", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Connections = l.integer(v, "limits.connections", 1, 1<<20)
+			l.connections = c.Limits.Connections // settings of tenants come later
 		}},
 		{
 			path: "log.level", standard: "info",

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TenantLimits bounds what the filters of one tenant may use together: those whose
-// Filter.Tenant it is. What one tenant uses up is missing to no other, and not to
+// TenantLimits bounds what the filters of one tenant may use together, those whose
+// Filter.Tenant it is, and its clients. What one tenant uses up is missing to no other, and not to
 // the operator's own filters.
 type TenantLimits struct {
 	// CPU is how much they may compute in a second; see Limits.Callback for how that
@@ -48,6 +48,11 @@ type TenantLimits struct {
 	// once. Default 100 and 64 KiB.
 	LogLines int
 	LogBytes int64
+
+	// Connections is how many connections may be open whose latest request was the
+	// tenant's, whether it has filters or not; never more than Limits.Connections, half of which is the
+	// default.
+	Connections int
 }
 
 // tenantCrashBudget is the Filter.CrashBudget of a tenant's filter unless it is written.
@@ -103,6 +108,13 @@ var tenantLimits = []tenantLimit{
 	{"log_bytes", "64KiB", func(l *loader, limits *TenantLimits, v *value, path string) {
 		limits.LogBytes = l.bytes(v, path, 16<<10, 1<<30)
 	}},
+	{"connections", "", func(l *loader, limits *TenantLimits, v *value, path string) {
+		limits.Connections = l.integer(v, path, 1, 1<<20)
+		if all := l.connections; all > 0 && limits.Connections > all {
+			l.fail(v.pos, fmt.Sprintf("%s is %s, and there are no more than %d for everybody together", path, v.text, all),
+				"raise limits.connections of the whole configuration, or lower this")
+		}
+	}},
 }
 
 const tenantSection = "tenant_limits"
@@ -117,6 +129,14 @@ func tenantSettings() []setting {
 		}})
 	}
 	return settings
+}
+
+// halveConnections leaves half of all connections to other tenants, unless something is
+// written.
+func halveConnections(c *Config) {
+	if c.TenantLimits.Connections == 0 {
+		c.TenantLimits.Connections = max(1, c.Limits.Connections/2)
+	}
 }
 
 // limitsOf reads what a tenant's limits differ in from everybody's.

@@ -41,6 +41,9 @@ var (
 	descBytes    = desc("transferred_bytes_total", "Bytes of bodies and hijacked connections, counted when a request ends.", "direction")
 	descRefused  = desc("refused_connections_total", "Connections that were refused before there was a request.", "reason")
 	descAccepted = desc("connections_accepted_total", "Connections of clients that were accepted.")
+	descYielded  = desc("connections_yielded_total", "Connections that were closed to make room for others: idle ones, or such as had been answered for the last time or whose request did not come.")
+	descSeats    = desc("tenant_connections", "Connections of clients whose last request was the tenant's.", "tenant")
+	descUnseated = desc("tenant_connections_refused_total", "Connections that were refused because the tenant had all that it may have.", "tenant")
 	descConns    = desc("connections", "Connections of clients that are open.")
 	descStreams  = desc("streams", "Requests that are being served.")
 	descHijacked = desc("hijacked_connections", "Connections that carry a stream of bytes: attach, exec, BuildKit.")
@@ -107,6 +110,7 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 		for verdict := range verdicts {
 			count(descTenants, of.(*tenant).requests[verdict].Load(), name.(string), verdictNames[verdict])
 		}
+		count(descUnseated, of.(*tenant).unseated.Load(), name.(string))
 		return true
 	})
 	for i := range g.times {
@@ -120,12 +124,16 @@ func (c gatewayCollector) Collect(ch chan<- prometheus.Metric) {
 		count(descRefused, g.refused[i].Load(), refusalNames[i])
 	}
 	count(descAccepted, g.accepted.Load())
+	count(descYielded, g.yielded.Load())
 	gauge(descHijacked, float64(g.hijacked.Load()))
 	count(descReloads, g.reloads.Load(), "ok")
 	count(descReloads, g.failedReloads.Load(), "failed")
 
 	s := c.snapshot()
 	gauge(descConns, float64(s.Connections))
+	for tenant, n := range s.Seats {
+		gauge(descSeats, float64(n), tenant)
+	}
 	gauge(descStreams, float64(s.Streams))
 	gauge(descNumber, float64(s.Generation))
 	gauge(descRetiring, float64(s.Retiring))

@@ -53,6 +53,7 @@ type Gateway struct {
 
 	refused  [refusals]atomic.Uint64
 	accepted atomic.Uint64
+	yielded  atomic.Uint64
 	hijacked atomic.Int64
 
 	reloads, failedReloads atomic.Uint64
@@ -61,7 +62,10 @@ type Gateway struct {
 }
 
 // tenant is what is counted of a tenant's requests.
-type tenant struct{ requests [verdicts]atomic.Uint64 }
+type tenant struct {
+	requests [verdicts]atomic.Uint64
+	unseated atomic.Uint64
+}
 
 // NewGateway returns a gateway's counters. operations are the names that there are;
 // anything else counts as "none", so that nobody can make up series.
@@ -101,11 +105,30 @@ func (g *Gateway) Request(r Request) {
 	g.in.Add(r.In)
 	g.out.Add(r.Out)
 	if r.Tenant != "" {
-		of, ok := g.tenants.Load(r.Tenant)
-		if !ok {
-			of, _ = g.tenants.LoadOrStore(r.Tenant, new(tenant))
-		}
-		of.(*tenant).requests[r.Verdict].Add(1)
+		g.tenant(r.Tenant).requests[r.Verdict].Add(1)
+	}
+}
+
+func (g *Gateway) tenant(name string) *tenant {
+	of, ok := g.tenants.Load(name)
+	if !ok {
+		of, _ = g.tenants.LoadOrStore(name, new(tenant))
+	}
+	return of.(*tenant)
+}
+
+// Unseated counts a connection that was refused because its tenant has all that it may
+// have.
+func (g *Gateway) Unseated(tenant string) {
+	if g != nil {
+		g.tenant(tenant).unseated.Add(1)
+	}
+}
+
+// Yielded counts a connection that was closed to make room for another.
+func (g *Gateway) Yielded() {
+	if g != nil {
+		g.yielded.Add(1)
 	}
 }
 

@@ -311,14 +311,17 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 	ended := g.Hijacked()
 	g.Reloaded(true)
 	g.Reloaded(false)
+	g.Yielded()
+	g.Unseated("ci")
 	s := metrics.Snapshot{
-		Generation: 3, Retiring: 1, Connections: 4, Streams: 2,
+		Generation: 3, Retiring: 1, Connections: 4, Streams: 2, Seats: map[string]int{"ci": 3},
 		Filters: []metrics.FilterSnapshot{{Name: "guard", Memory: 4096, Instances: 2, Quarantined: true}},
 		Spaces:  []metrics.SpaceSnapshot{{VMID: "vm", Keys: 1, Bytes: 10, Items: 2, Queued: 20, Refused: 3}},
 	}
 	expect(t, page(t, r, g, s, "sluice_request", "sluice_conn", "sluice_filter", "sluice_hij", "sluice_gen", "sluice_re", "sluice_sh", "sluice_st", "sluice_t"),
 		`sluice_connections{} 4`,
 		`sluice_connections_accepted_total{} 1`,
+		`sluice_connections_yielded_total{} 1`,
 		`sluice_filter_instances{filter="guard"} 2`,
 		`sluice_filter_log_lines_dropped_total{filter="guard"} 1`,
 		`sluice_filter_memory_bytes{filter="guard"} 4096`,
@@ -349,6 +352,8 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 		`sluice_shared_queue_items{vm_id="vm"} 2`,
 		`sluice_shared_refused_total{vm_id="vm"} 3`,
 		`sluice_streams{} 2`,
+		`sluice_tenant_connections{tenant="ci"} 3`,
+		`sluice_tenant_connections_refused_total{tenant="ci"} 1`,
 		`sluice_tenant_requests_total{tenant="ci",verdict="allow"} 0`,
 		`sluice_tenant_requests_total{tenant="ci",verdict="deny"} 1`,
 		`sluice_tenant_requests_total{tenant="ci",verdict="fail"} 0`,

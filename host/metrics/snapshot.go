@@ -6,6 +6,7 @@ type Snapshot struct {
 	Generation  uint64
 	Retiring    int // old generations that wait for their streams
 	Connections int
+	Seats       map[string]int // connections by the tenant whose last request was theirs
 	Streams     int
 	Filters     []FilterSnapshot
 	Spaces      []SpaceSnapshot

@@ -60,6 +60,7 @@ type Conn struct {
 
 	aborted atomic.Bool // by Abort or AbortRead: of no further use
 	watch   watch
+	interruption
 }
 
 // inbound is the body being read.

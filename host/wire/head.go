@@ -18,9 +18,11 @@ var crlfcrlf = []byte("\r\n\r\n")
 // nothing but EOF it returns io.EOF.
 func (c *Conn) readHead() (string, error) {
 	timed := false
+	var until time.Time
 	defer func() {
 		if timed {
 			c.setReadDeadline(time.Time{})
+			c.begun.Store(false)
 		}
 	}()
 	for seen := 0; ; {
@@ -46,11 +48,18 @@ func (c *Conn) readHead() (string, error) {
 		}
 		seen = len(b)
 		if seen > 0 && !timed && c.opts.HeadTimeout > 0 {
-			c.setReadDeadline(time.Now().Add(c.opts.HeadTimeout))
+			until = time.Now().Add(c.opts.HeadTimeout)
+			c.setReadDeadline(until)
+			c.begun.Store(true)
 			timed = true
 		}
 		if err := c.fill(); err != nil {
+			interrupted, goOn := c.wasInterrupted(err, seen > 0, until)
 			switch {
+			case goOn:
+				continue
+			case interrupted:
+				return "", ErrInterrupted
 			case seen == 0:
 				return "", err
 			case err == io.EOF:

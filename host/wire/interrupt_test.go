@@ -1,0 +1,89 @@
+package wire_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/wire"
+)
+
+// An idle connection is interrupted; one of which something has come is not, unless it is
+// to be in any case; and in all cases it can be used on.
+func TestAnInterruptLosesNoRequest(t *testing.T) {
+	for _, kind := range []string{"unix", "tcp", "tls"} {
+		for name, c := range map[string]struct {
+			before    string
+			interrupt func(*wire.Conn)
+			want      error
+		}{
+			"idle":                    {"", (*wire.Conn).Interrupt, wire.ErrInterrupted},
+			"idle, in any case":       {"", (*wire.Conn).InterruptHead, wire.ErrInterrupted},
+			"in a head":               {"GET /1 HTTP/1.1\r\n", (*wire.Conn).Interrupt, nil},
+			"in a head, in any case":  {"GET /1 HTTP/1.1\r\n", (*wire.Conn).InterruptHead, wire.ErrInterrupted},
+			"behind a whole request":  {"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n", (*wire.Conn).Interrupt, nil},
+			"behind one, in any case": {"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n", (*wire.Conn).InterruptHead, nil},
+		} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				server, client := pair(t, kind)
+				conn := wire.NewConn(server, wire.Options{HeadTimeout: time.Minute})
+				read := make(chan error, 1)
+				var request wire.Request
+				go func() { read <- conn.ReadRequest(&request) }()
+				whole := strings.HasSuffix(c.before, "\r\n\r\n")
+				if c.before != "" {
+					io.WriteString(client, c.before)
+				}
+				for c.before != "" && !whole && !conn.Begun() {
+					time.Sleep(time.Millisecond)
+				}
+				var err error
+				if whole {
+					err = <-read
+				}
+				c.interrupt(conn)
+				if c.want == nil && !whole {
+					io.WriteString(client, "Host: x\r\n\r\n")
+				}
+				if !whole {
+					err = <-read
+				}
+				if !errors.Is(err, c.want) {
+					t.Fatalf("got %v, want %v", err, c.want)
+				}
+				if c.want != nil {
+					return
+				}
+				// As if there had been none.
+				conn.Resume()
+				if conn.Begun() {
+					t.Error("a head has begun, though it has ended")
+				}
+				go func() { read <- conn.ReadRequest(&request) }()
+				io.WriteString(client, "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+				if err := <-read; err != nil || request.Target != "/2" {
+					t.Errorf("the next request: %q, %v", request.Target, err)
+				}
+			})
+		}
+	}
+}
+
+// What lies in the socket is a request that somebody has sent.
+func TestAnInterruptFindsWhatWasNotReadYet(t *testing.T) {
+	server, client := pair(t, "unix")
+	conn := wire.NewConn(server, wire.Options{})
+	io.WriteString(client, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+	conn.Interrupt()
+	var request wire.Request
+	if err := conn.ReadRequest(&request); err != nil || request.Target != "/1" {
+		t.Errorf("got %q, %v", request.Target, err)
+	}
+	client.Close()
+	conn.Interrupt()
+	if err := conn.ReadRequest(&request); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v of a client that went away, want EOF", err)
+	}
+}
