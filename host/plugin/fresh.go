@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ type freshSupply struct {
 	wanted chan struct{}  // something was taken out of warm, and not put back
 	// origin is what every stream finds; nil where instances cannot be put back.
 	origin *origin
+	pace   pace // at which what crashed is replaced
 
 	mu     sync.Mutex // guards what follows
 	live   map[*Instance]struct{}
@@ -117,7 +119,7 @@ func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	instance, err := f.take()
+	instance, err := f.take(ctx)
 	if err != nil {
 		<-f.slots
 		f.mu.Lock()
@@ -147,7 +149,7 @@ func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
 }
 
 // take returns an instance that was started in advance, or starts one.
-func (f *freshSupply) take() (*Instance, error) {
+func (f *freshSupply) take(ctx context.Context) (*Instance, error) {
 	select {
 	case instance := <-f.warm:
 		if f.origin == nil { // it will not come back
@@ -155,7 +157,7 @@ func (f *freshSupply) take() (*Instance, error) {
 		}
 		return instance, nil
 	default:
-		return f.plugin.startInstance(freshShard)
+		return f.made(ctx, acquireWait)
 	}
 }
 
@@ -171,6 +173,7 @@ func (f *freshSupply) discard(instance *Instance) {
 	}
 	defer func() { <-f.slots }()
 	if instance.lost.Load() {
+		f.pace.crashed(f.plugin.rest(instance))
 		f.want()
 		return
 	}
@@ -214,7 +217,10 @@ func (f *freshSupply) refill() {
 	for {
 		for len(f.warm) < f.ready && f.plugin.waitAllowed() {
 			err := f.plugin.protect(func() error {
-				instance, err := f.plugin.startInstance(freshShard)
+				instance, err := f.made(f.plugin.ctx, math.MaxInt64)
+				if errors.Is(err, ErrClosed) {
+					return nil
+				}
 				if err != nil {
 					f.plugin.tell(slog.LevelError, "cannot start an instance in advance", slog.Any("error", err))
 					return err

@@ -46,6 +46,8 @@ type Instance struct {
 	serving    bool  // the start is over
 	timed      bool  // the time of its callbacks is taken
 	used       int64 // fuel, by the last callback
+	made       int64 // what making and starting it has cost, in units
+	paid       int64 // the same of the last callback, and of what the host did for it
 	spent      bool  // it belonged to one stream, which is over
 	ending     bool  // its root context is told of its end
 	// finished holds contexts whose guest called proxy_done inside a callback;
@@ -94,8 +96,9 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		}
 	}()
 	err = i.begin()
+	i.made = i.used + machine.StartUsed() + machine.Owed()
 	if p.up.Load() || p.options.PaysForStart { // it replaces one that crashed, or could not be put back: that is the filter's to pay
-		p.spend(i.used + machine.StartUsed())
+		p.spend(i.made)
 	}
 	i.used = 0
 	if err != nil {

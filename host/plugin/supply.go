@@ -126,7 +126,7 @@ func (p *Plugin) replace(crashed *Instance) {
 	// An instance that served a stream before it crashed is worth replacing at
 	// once, however often that happens: otherwise whoever knows a request that
 	// crashes the filter could shut everybody else out.
-	delay := backoff(p.options.History.lost(crashed.served.Load()))
+	delay := max(backoff(p.options.History.lost(crashed.served.Load())), p.rest(crashed))
 	p.wait.Add(1)
 	go func() {
 		defer p.wait.Done()

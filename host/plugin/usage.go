@@ -77,7 +77,8 @@ func duration(units int64) time.Duration { return time.Duration(units) }
 // tally takes down what a callback has used. The caller holds the instance's lock.
 func (i *Instance) tally() {
 	i.used = i.vm.Used()
-	i.plugin.spend(i.used)
+	i.paid = i.used + i.vm.Owed()
+	i.plugin.spend(i.paid)
 	if i.timed {
 		i.plugin.metrics.Used(i.shard, i.used)
 	}

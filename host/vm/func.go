@@ -83,8 +83,7 @@ func (f *Func) enter(start bool) error {
 	case f.running:
 		return errReentered
 	case f.fn == nil:
-		f.fn = i.module.ExportedFunction(f.name)
-		f.native = nativeStack(f.fn)
+		f.make()
 	}
 	outermost := i.depth == 0
 	if outermost {
@@ -97,7 +96,7 @@ func (f *Func) enter(start bool) error {
 	f.running = false
 	rest := int64(i.tank.Get())
 	left := rest + i.reserve
-	i.deep += f.leaveStack()
+	f.leaveStack()
 	i.depth--
 	if !outermost {
 		if err != nil {
@@ -106,7 +105,7 @@ func (f *Func) enter(start bool) error {
 		}
 		return nil
 	}
-	i.used, i.rest, i.deep = i.budget-left+i.deep, rest, 0
+	i.used, i.rest = i.budget-left, rest
 	i.Rest() // the call is over
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()
@@ -136,6 +135,7 @@ var errOverdrawn = errors.New("returned without fuel")
 // poison ends the life of the instance. The first trap is the one to tell about.
 func (i *Instance) poison(f *Func, err error) {
 	if i.trap == nil {
+		i.owed += trapUnits
 		i.trap = newTrapError(i.name, f.name, err)
 		i.explain(i.trap)
 	}

@@ -41,9 +41,9 @@ type Instance struct {
 	budget      int64 // what the last call was given
 	used        int64 // what it has used, when it is over: asked for more than once, and slow to ask
 	rest        int64 // what it left of its slice
-	deep        int64 // what its stacks have cost that became large; no call is ended by that, but somebody pays
 
 	started  int64 // what making it has cost, and Start has used
+	owed     int64 // see Owed
 	depth    int   // of calls, since host calls call the guest's allocator
 	trap     *TrapError
 	closed   bool

@@ -21,25 +21,33 @@ const (
 	keptStacks = 128 << 10
 )
 
-// leaveStack looks at the function's stack after a call, and lets go of it where it has become
-// too large to keep. Then it returns what it has cost to make the stack so large: it was
-// doubled again and again, and each time made anew and copied.
-func (f *Func) leaveStack() (units int64) {
+// make makes what wazero calls the function by, and pays for it.
+func (f *Func) make() {
+	f.fn = f.instance.module.ExportedFunction(f.name)
+	f.native = nativeStack(f.fn)
+	f.instance.owed += functionUnits
+}
+
+// leaveStack looks at the function's stack after a call: what it has grown by is paid for, and
+// it is let go of where it has become too large to keep.
+func (f *Func) leaveStack() {
 	if !f.native.IsValid() {
-		return 0
+		return
 	}
 	size := f.native.Len()
 	if size == f.size {
-		return 0
+		return
 	}
 	i := f.instance
+	if size > firstStack {
+		i.owed += stackUnits * int64(size-f.size)
+	}
 	if i.keepStacks(beyondFirst(size) - beyondFirst(f.size)) {
 		f.size = size
-		return 0
+		return
 	}
 	i.keepStacks(-beyondFirst(f.size))
 	f.fn, f.native, f.size = nil, reflect.Value{}, 0
-	return int64(size)
 }
 
 // beyondFirst is what is taken for a stack.

@@ -79,6 +79,26 @@ const (
 	referenceUnits = 800
 )
 
+// What an instance costs the host beside that, in units as measured; see Instance.Owed.
+const (
+	// functionUnits is for the first call of a function: what wazero makes for it, with its
+	// first stack, is garbage when the instance is closed.
+	functionUnits = 10_000
+	// stackUnits is for each byte that a native stack has grown by: it was doubled again and
+	// again, and each time made anew, copied and walked through.
+	stackUnits = 2
+	// trapUnits is for a trap: to find out where it was, to say so, and to do without the instance.
+	trapUnits = 20_000
+)
+
+// Owed is what the host has done for the instance since it was asked last, outside of the
+// guest's code and of what making it has cost, in units: the guest's fuel does not pay for it,
+// since a call is to use as much as the one before.
+func (i *Instance) Owed() (units int64) {
+	units, i.owed = i.owed, 0
+	return units
+}
+
 // makeUnits is what making an instance costs the host. Memory that is new costs more than
 // what is written again: the system has to give it, for a small one now and then.
 func makeUnits(of meter.Instance, memory uint64) int64 {
