@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"crypto/rand"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,5 +73,28 @@ func TestUncompressRefusesWhatItCannotGiveBack(t *testing.T) {
 	}
 	if _, status := call(t, "compress", make([]byte, 1000), 1000); status != abi.StatusInternalFailure {
 		t.Errorf("compress without fuel: %v", status)
+	}
+}
+
+// A compressor is 800 KB of tables, for a word too: whoever compresses a word pays for them, and they are not made anew for each.
+func TestCompressingAWordIsPaidFor(t *testing.T) {
+	paid := fuel(1e9)
+	r, err := foreign.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := foreign.Call{Context: t.Context(), Name: "compress", Arguments: []byte("word"), Fuel: &paid}
+	r.Call(word)
+	if cost := 1e9 - int64(paid); cost < 20_000 {
+		t.Errorf("to compress a word costs %d units, want 20000 at least", cost)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		r.Call(word)
+	}
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 10<<20 {
+		t.Errorf("compressing a word a hundred times allocates %d bytes", allocated)
 	}
 }

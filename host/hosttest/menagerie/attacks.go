@@ -52,7 +52,7 @@ func All() []Attack {
 	all.add("allocator", "0oe", Attack{Outcome: ends(200), Poor: differs}) // it finds nothing to be refused
 	all.add("allocator", "smh", Attack{Outcome: ends(200)})
 	all.add("allocator", "n", Attack{Outcome: ends(0, memory...), Poor: &Outcome{Status: 200}})
-	all.add("storm", "ncehpPrdslfRjwq", Attack{Outcome: ends(503, fuel...)})
+	all.add("storm", "ncehpPrdslfRjwqz", Attack{Outcome: ends(503, fuel...)})
 	all.add("heap", "kmgs", Attack{Outcome: ends(503, fuel...)})
 	all.add("heap", "r", Attack{Outcome: ends(503, "proxy_on_request_headers trapped")})
 	all.add("heap", "pni", Attack{Outcome: ends(503, crash...)})

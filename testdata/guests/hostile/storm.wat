@@ -1,7 +1,8 @@
 ;; storm makes one host call for ever in the request headers, the one that its configuration's letter names:
 ;; n the log's level, c the clock, e the effective context, h a field, p all fields, P a property, r a replaced field of
 ;; 60 kB, d a new metric of another name each time, s shared data of 60 kB, l a line of the log of 60 kB, f a foreign
-;; function, R another question to the engine each time, j a question that is none, w a wait of a second, q a random number.
+;; function, R another question to the engine each time, j a question that is none, w a wait of a second, q a random number,
+;; z a word to compress.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $bytes (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_log_level" (func $level (param i32) (result i32)))
@@ -23,6 +24,7 @@
   (data (i32.const 96) "sluice.resolve")
   (data (i32.const 128) "{\"kind\":\"container\",\"ref\":\"c000000\"}")
   (data (i32.const 192) "no such function")
+  (data (i32.const 224) "compress")
   (global $what (mut i32) (i32.const 0))
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
@@ -66,6 +68,8 @@
         (i32.store (i32.const 1040) (i32.const 1))
         (i64.store (i32.const 1048) (i64.const 1000000000))
         (drop (call $poll (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 8)))))
+      (if (call $is (i32.const 122)) (then
+        (drop (call $foreign (i32.const 224) (i32.const 8) (i32.const 64) (i32.const 7) (i32.const 0) (i32.const 4)))))
       (if (call $is (i32.const 113)) (then (drop (call $random (i32.const 65536) (i32.const 60000)))))
       (br $again))
     (i32.const 0)))
