@@ -125,9 +125,15 @@ func pairs(words ...string) (all []abi.Pair) {
 	return all
 }
 
-// everyUse are the uses of all functions: those that mean something, those that are illegal by what they say, and then, made from the first of each
-// function, those with addresses and lengths that are none.
+// everyUse are the uses of all functions: those of readableUses, and then, made from the first of each function, those with addresses and lengths that
+// are none.
 func everyUse() (uses []use) {
+	uses = readableUses()
+	return append(uses, badAddresses(uses)...)
+}
+
+// readableUses are those that mean something, and those that are illegal by what they say.
+func readableUses() (uses []use) {
 	const everything = 1<<31 - 1
 	result := hosttest.Result{}
 	add := func(function string, args ...any) *use {
@@ -276,8 +282,7 @@ func everyUse() (uses []use) {
 	alone(abi.ImportContinueRequest)
 	alone(abi.ImportContinueResponse)
 	add(abi.ImportClearRouteCache)
-
-	return append(uses, badAddresses(uses)...)
+	return uses
 }
 
 // badAddresses makes uses with each address and length of the first use of a function in turn replaced by such that are none.

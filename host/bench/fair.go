@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -185,6 +186,7 @@ func (b *bench) startArena(ctx context.Context, a assault, upstream string) (*ar
 	text := fmt.Sprintf(`
 upstream: unix://%[1]s
 listeners: [{address: 'unix://%[2]s'}, {address: 'unix://%[3]s'}]
+admin: {address: 'unix://%[2]s.admin'}
 reload: {watch: %[4]t}
 limits: {pause: %[5]s}
 tenants:
@@ -218,6 +220,8 @@ filters:
 
 func (a *arena) signal(s os.Signal) error { return a.noisy.process.Process.Signal(s) }
 
+func (a *arena) resume() error { return a.signal(syscall.SIGCONT) }
+
 // end ends it.
 func (b *bench) end(a *arena) {
 	_ = a.signal(syscall.SIGCONT)
@@ -229,14 +233,14 @@ const settling = 100 * time.Millisecond
 
 // beside drives the quiet tenant for a slice while the noisy one sends as much as he gets rid of.
 func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.Duration) (sample, error) {
-	if err := a.signal(syscall.SIGCONT); err != nil {
+	if err := a.resume(); err != nil {
 		return sample{}, err
 	}
 	defer func() { _ = a.signal(syscall.SIGSTOP) }()
 	noise, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for range b.connections {
-		all.Go(func() { pester(noise, a.noisy.socket, from.By, from.Cuts) })
+		all.Go(func() { pester(noise, a.noisy.socket, from.By, from.Cuts, new(atomic.Int64)) })
 	}
 	if a.swap != nil {
 		all.Go(func() {
@@ -254,8 +258,8 @@ func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.D
 }
 
 // pester sends one request after the other, whatever becomes of them; on connections of their own where an attack would cut them anyway, so
-// that a connection is no difference between it and none.
-func pester(ctx context.Context, socket string, by menagerie.Way, alone bool) {
+// that a connection is no difference between it and none. It counts those that came to an end.
+func pester(ctx context.Context, socket string, by menagerie.Way, alone bool, count *atomic.Int64) {
 	request := strings.Replace(by.Request(), "/info", "/containers/json", 1)
 	for ctx.Err() == nil {
 		conn, err := net.Dial("unix", socket)
@@ -272,13 +276,15 @@ func pester(ctx context.Context, socket string, by menagerie.Way, alone bool) {
 			if by == menagerie.Hijack {
 				_ = conn.(*net.UnixConn).CloseWrite()
 				_, _ = io.Copy(io.Discard, in)
+				count.Add(1)
 				break
 			}
 			resp, err := http.ReadResponse(in, nil)
-			if err != nil {
-				break
+			if err == nil {
+				_, err = io.Copy(io.Discard, resp.Body)
 			}
-			if _, err = io.Copy(io.Discard, resp.Body); err != nil || resp.Close || alone {
+			count.Add(1)
+			if err != nil || resp.Close || alone {
 				break
 			}
 		}

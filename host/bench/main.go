@@ -6,7 +6,8 @@
 // one round, and of those the median: absolute figures of a shared machine mean little. The proxies log nothing, Sluice included (log level
 // warn).
 //
-// `make bench-fair` measures instead what one tenant keeps of a gateway while another one's filter attacks it, with each attack of the menagerie.
+// `make bench-fair` measures instead what one tenant keeps of a gateway while another one's filter attacks it, with each attack of the menagerie;
+// `make bench-bills` what each of them costs the gateway, and what its tenant is charged for it.
 //
 // A second part drives GET /containers/json of a real Docker Engine where one answers, a third bodies of 16 MiB.
 package main
@@ -41,7 +42,8 @@ func main() {
 	flag.StringVar(&o.sluice, "sluice", "", "sluice binary (default: built from this tree)")
 	flag.StringVar(&o.engine, "engine", "unix:///var/run/docker.sock", "Docker Engine for the second part")
 	flag.BoolVar(&o.fairness, "fair", false, "instead of all that: what a tenant has of a gateway while another one's filter attacks")
-	flag.StringVar(&o.only, "only", "", "with -fair: attacks whose name this regular expression matches, and no others")
+	flag.BoolVar(&o.bills, "bills", false, "instead of all that: what attacks cost the gateway, and what their tenant is charged")
+	flag.StringVar(&o.only, "only", "", "with -fair and -bills: attacks whose name this regular expression matches, and no others")
 	flag.StringVar(&o.profiles, "profiles", "", "with -fair: a directory for the processor profile of each gateway")
 	pin := flag.Bool("pin", false, "put everything on one processor")
 	flag.Parse()
@@ -66,6 +68,7 @@ type options struct {
 	sluice      string
 	engine      string
 	fairness    bool
+	bills       bool
 	only        string
 	profiles    string
 }
@@ -77,7 +80,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	if o.sluice == "" && !o.fairness {
+	if o.sluice == "" && !o.fairness && !o.bills {
 		o.sluice = filepath.Join(scratch, "sluice")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.sluice, "./cmd/sluice").CombinedOutput(); err != nil {
 			return fmt.Errorf("build sluice (run from the top of the repository): %w\n%s", err, out)
@@ -87,8 +90,11 @@ func run(ctx context.Context, o options) error {
 
 	b := &bench{options: o, scratch: scratch}
 	defer b.stopAll()
-	if o.fairness {
+	switch {
+	case o.fairness:
 		return b.fair(ctx)
+	case o.bills:
+		return b.bills(ctx)
 	}
 	backend, err := b.startHelper(ctx, "backend", "backend")
 	if err != nil {

@@ -250,7 +250,12 @@ func (p *peer) cpu() (used time.Duration, resident int64) {
 	if p.process == nil {
 		return 0, 0
 	}
-	for _, pid := range family(p.process.Process.Pid) {
+	return cpuOf(family(p.process.Process.Pid)...)
+}
+
+// cpuOf is what processes have used, and the memory that they have.
+func cpuOf(pids ...int) (used time.Duration, resident int64) {
+	for _, pid := range pids {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue

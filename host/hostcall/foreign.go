@@ -18,7 +18,7 @@ func callForeignFunction(c call) abi.Status {
 	arguments, ok2 := c.view(2)
 	wanted := c.u32(4) != 0 && c.u32(5) != 0
 	switch {
-	case !c.charge(len(name)+len(arguments), 0):
+	case !c.charge(len(name)+len(arguments), lookupUnits):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2:
 		return abi.StatusInvalidMemoryAccess

@@ -13,22 +13,33 @@ import "github.com/sluice-gateway/sluice/abi"
 //
 // Bytes that a guest names are paid for before anything is checked of them, so
 // that it cannot have the host look at them for nothing.
+//
+// BenchmarkPrices of package host compares all of it with what it takes.
 const (
 	callUnits    = 100
 	fieldUnits   = 100
 	bytesPerUnit = 4
 
+	// lookupUnits is to find something by its name, found or not: in a map that has a
+	// lock, by a copy of the name.
+	lookupUnits = 100
+
 	// sentUnits is a byte that a guest has the host send: it is allocated, looked through,
-	// written to a connection, and collected.
-	sentUnits = 2
+	// written to a connection, and collected; and on the other side of that somebody
+	// reads it, mostly on the same machine.
+	sentUnits = 3
 
 	// timerUnits is a timer that is set, lineUnits a line of the log, written or not.
 	timerUnits = 1000
-	lineUnits  = 500
+	lineUnits  = 500 // and WrittenUnits if it is
 
 	// keepUnits is a key or an item that the host keeps beyond the stream: its
 	// place in a map or a list, and the collector's work on it later.
 	keepUnits = 1000
+
+	// WrittenUnits is a line that comes into the log and is not dropped: it is composed, and
+	// written by a system call.
+	WrittenUnits = 2000
 )
 
 // charge makes the guest pay for a call that moves so many bytes and does

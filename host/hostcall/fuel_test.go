@@ -204,3 +204,47 @@ func TestLongArgumentsAreRefusedUncopied(t *testing.T) {
 		}
 	}
 }
+
+// To look for a name is paid for, whether anything of that name is found or the guest may have it.
+func TestLookingForANameIsPaidFor(t *testing.T) {
+	d := newDriver(t, "driver")
+	d.call(abi.ImportClearRouteCache)
+	nothing := d.vm.Used()
+	for _, call := range []struct {
+		name string
+		args []any
+	}{
+		{abi.ImportGetSharedData, []any{"a", outData{}, out32{}}},
+		{abi.ImportRegisterSharedQueue, []any{"a", out32{}}},
+		{abi.ImportResolveSharedQueue, []any{"", "a", out32{}}},
+		{abi.ImportGetProperty, []any{"a", outData{}}},
+		{abi.ImportSetProperty, []any{"a", ""}},
+		{abi.ImportCallForeignFunction, []any{"a", "", outData{}}},
+	} {
+		d.call(call.name, call.args...)
+		if got := d.vm.Used() - nothing; got < 100 {
+			t.Errorf("%s costs %d units more than a call that does nothing, want 100", call.name, got)
+		}
+	}
+}
+
+// A byte that is sent has to be read by somebody, too; and fields are more than their bytes.
+func TestWhatIsSentIsPaidFor(t *testing.T) {
+	const size = 4 << 10
+	d := newDriver(t, "driver")
+	cost := func(name string, args ...any) int64 {
+		t.Helper()
+		d.context.body.Reset(make([]byte, 0, 2*size))
+		if status := d.call(name, args...); status != abi.StatusOK {
+			t.Fatalf("%s: %v", name, status)
+		}
+		return d.vm.Used()
+	}
+	if got := cost(abi.ImportSetBufferBytes, body, 0, 0, strings.Repeat("x", 32)) - cost(abi.ImportSetBufferBytes, body, 0, 0, ""); got < 3*32 {
+		t.Errorf("32 bytes of a body cost %d units, want 96", got)
+	}
+	fields := make([]abi.Pair, 100)
+	if got := cost(abi.ImportSendLocalResponse, 200, "", "", string(abi.AppendPairs(nil, fields)), 0) - cost(abi.ImportSendLocalResponse, 200, "", "", "", 0); got < 100*100 {
+		t.Errorf("100 fields of an answer cost %d units, want 10000", got)
+	}
+}

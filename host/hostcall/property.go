@@ -23,7 +23,7 @@ func getProperty(c call) abi.Status {
 	path, ok := c.view(0)
 	context := c.caller.Current()
 	switch {
-	case !c.charge(len(path), searched(context, path)):
+	case !c.charge(len(path), lookupUnits+searched(context, path)):
 		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess
@@ -75,7 +75,7 @@ func setProperty(c call) abi.Status {
 	path, ok1 := c.view(0)
 	value, ok2 := c.view(2)
 	switch {
-	case !c.charge(len(path), int64(len(value))): // it is kept
+	case !c.charge(len(path), lookupUnits+int64(len(value))): // it is kept
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2:
 		return abi.StatusInvalidMemoryAccess

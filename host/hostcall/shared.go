@@ -17,7 +17,7 @@ var sharedData = []function{
 func getSharedData(c call) abi.Status {
 	key, ok := c.view(0)
 	switch {
-	case !c.charge(len(key), 0):
+	case !c.charge(len(key), lookupUnits):
 		return abi.StatusInternalFailure
 	case !ok || !c.writable(2, 4) || !c.writable(3, 4) || !c.writable(4, 4):
 		return abi.StatusInvalidMemoryAccess
@@ -66,7 +66,7 @@ var sharedQueues = []function{
 func registerSharedQueue(c call) abi.Status {
 	name, ok := c.view(0)
 	switch {
-	case !c.charge(len(name), int64(len(name))):
+	case !c.charge(len(name), lookupUnits+int64(len(name))):
 		return abi.StatusInternalFailure
 	case !ok || !c.writable(2, 4):
 		return abi.StatusInvalidMemoryAccess
@@ -86,7 +86,7 @@ func resolveSharedQueue(c call) abi.Status {
 	vmID, ok1 := c.view(0)
 	name, ok2 := c.view(2)
 	switch {
-	case !c.charge(len(vmID)+len(name), 0):
+	case !c.charge(len(vmID)+len(name), lookupUnits+int64(len(vmID)+len(name))):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2 || !c.writable(4, 4):
 		return abi.StatusInvalidMemoryAccess

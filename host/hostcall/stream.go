@@ -40,7 +40,7 @@ func sendLocalResponse(c call) abi.Status {
 	headers, ok3 := c.view(5)
 	context := c.caller.Current()
 	switch {
-	case !c.charge(0, sentUnits*int64(len(details)+len(body)+len(headers))):
+	case !c.charge(0, lookupUnits+sentUnits*int64(len(details)+len(body)+len(headers))):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2 || !ok3:
 		return abi.StatusInvalidMemoryAccess
@@ -48,8 +48,11 @@ func sendLocalResponse(c call) abi.Status {
 		return abi.StatusBadArgument
 	}
 	pairs, err := abi.ParsePairs(headers) // checks its length itself
-	if err != nil {
+	switch {
+	case err != nil:
 		return abi.StatusBadArgument
+	case !c.caller.Charge(int64(len(pairs)) * fieldUnits):
+		return abi.StatusInternalFailure
 	}
 	return context.SendLocalResponse(abi.LocalResponse{
 		StatusCode: c.u32(0),

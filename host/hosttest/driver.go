@@ -65,7 +65,9 @@ type HostCall struct {
 	Args [12]uint32
 	// Put is written to the guest's memory first, from DriverInput on.
 	Put []byte
-	// Status is what the function answered.
+	// Times is how often it is called, one time after the other; 0 is once.
+	Times uint32
+	// Status is what the function answered, the last time.
 	Status abi.Status
 }
 
@@ -185,6 +187,7 @@ func (d *Driver) next(c foreign.Call) ([]byte, abi.Status) {
 	}
 	running.Last = call
 	binary.LittleEndian.PutUint32(memory[248:], uint32(call.Function))
+	binary.LittleEndian.PutUint32(memory[252:], call.Times)
 	for i, arg := range call.Args {
 		binary.LittleEndian.PutUint32(memory[driverArgs+4*i:], arg)
 	}

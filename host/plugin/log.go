@@ -43,7 +43,7 @@ func (i *Instance) Log(level abi.LogLevel, message string) {
 	if !log.Enabled(context.Background(), at) {
 		return
 	}
-	if !i.plugin.mayLog(time.Now(), len(message)) {
+	if !i.plugin.mayLog(time.Now(), len(message)) || !i.Charge(hostcall.WrittenUnits) {
 		return
 	}
 	if stream, ok := i.current.(interface{ ContextID() uint32 }); ok {

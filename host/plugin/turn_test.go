@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/hostcall"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
@@ -172,4 +173,22 @@ func TestAStreamThatHasEndedIsNotSpokenToByWhoeverClosesItsPlugin(t *testing.T) 
 		})
 		both.Wait()
 	}
+}
+
+// Of two thousand lines the first five hundred come into the log, and then none: those are what costs more.
+func TestALineThatIsWrittenCostsMoreThanOneThatIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, "hostile/flood", plugin.Options{Instances: 1, Config: []byte("l"), Logger: new(logged).logger(), CallTimeout: time.Second, Metrics: metrics.New(metrics.Options{Shown: true})})
+		cost := func() time.Duration {
+			before, _ := p.Fuel()
+			if err := serve(t, p); err != nil {
+				t.Fatal(err)
+			}
+			after, _ := p.Fuel()
+			return after - before
+		}
+		if written, dropped := cost(), cost(); written-dropped != 500*hostcall.WrittenUnits {
+			t.Errorf("with 500 lines written it costs %v, with none %v, want %d units more", written, dropped, 500*hostcall.WrittenUnits)
+		}
+	})
 }

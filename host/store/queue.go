@@ -26,13 +26,16 @@ func (s *space) Register(name string) (QueueID, error) {
 	if len(name) > MaxNameBytes {
 		return 0, ErrTooLong
 	}
-	s.mu.RLock()
-	q := s.named[name]
-	s.mu.RUnlock()
-	if q != nil {
-		return q.id, nil
-	}
 	limit := s.store.limits.Load().Queues
+	s.mu.RLock()
+	q, full := s.named[name], len(s.named) >= limit
+	s.mu.RUnlock()
+	switch {
+	case q != nil:
+		return q.id, nil
+	case full: // queues stay: whoever asks for another again and again shuts nobody out meanwhile
+		return 0, s.refuse(ErrFull)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q := s.named[name]; q != nil {

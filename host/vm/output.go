@@ -9,8 +9,9 @@ import (
 // in pieces.
 const maxLine = 8 << 10
 
-// lineUnits is the fuel that a line costs, beside a unit for each byte.
-const lineUnits = 200
+// lineUnits is the fuel that a line costs, beside a unit for each byte: what one by the host
+// call costs that is not written. Whoever writes it charges the rest.
+const lineUnits = 500
 
 // lineWriter hands what a guest prints to a writer line by line, without the
 // line's end. Empty lines are dropped.

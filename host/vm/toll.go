@@ -10,8 +10,8 @@ import (
 // What WASI's functions cost beyond the call itself, in units of fuel, as
 // measured.
 const (
-	randomUnits = 2  // for a byte
-	vectorUnits = 50 // for a buffer of fd_read and its like, empty or not
+	randomUnits = 3   // for a byte, and as for another hundred
+	vectorUnits = 100 // for a buffer of fd_read and its like, empty or not
 	eventUnits  = 100
 )
 

@@ -88,7 +88,7 @@ func (e *Engine) randomGet(_ context.Context, module api.Module, stack []uint64)
 		stack[0] = eFault
 		return
 	}
-	if !e.charge(module, randomUnits*int64(size)) {
+	if !e.charge(module, randomUnits*(100+int64(size))) {
 		return // the guest traps when it is back
 	}
 	_, _ = rand.Read(view) // never fails

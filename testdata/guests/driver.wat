@@ -11,10 +11,11 @@
 ;;   232  where the allocator stands
 ;;   236  the number of the callback, below         240  what the last call answered, -1 for the first time
 ;;   244  what the callback is to answer            248  the function to call
-;;   256  its arguments
+;;   252  how often, at least once                  256  its arguments
 ;;
 ;; A status other than OK ends the callback. The allocator hands out memory from 32768 on, in steps of
-;; 16 bytes, and from there again after a call of the export "free", or of "drive.it".
+;; 16 bytes, and from there again after a call of the export "free", or of "drive.it", and of a function that
+;; is to be called again.
 (module
   (import "env" "proxy_log" (func $proxy_log (param i32 i32 i32) (result i32)))
   (import "env" "proxy_get_log_level" (func $proxy_get_log_level (param i32) (result i32)))
@@ -636,7 +637,7 @@
     (call_indirect (type $entry) (i32.const 256) (local.get $function)))
 
   (func $run (param $callback i32) (param $context i32) (param $about i32) (result i32)
-    (local $status i32)
+    (local $status i32) (local $left i32)
     (local.set $status (i32.const -1))
     (loop $next
       (i32.store (i32.const 224) (local.get $about))
@@ -650,7 +651,12 @@
       (if (call $proxy_call_foreign_function
             (i32.const 248) (i32.const 8) (i32.const 0) (i32.const 131072) (i32.const 0) (i32.const 0))
         (then (return (i32.load (i32.const 244)))))
-      (local.set $status (call $step (i32.load (i32.const 248))))
+      (local.set $left (i32.load (i32.const 252)))
+      (loop $again
+        (local.set $status (call $step (i32.load (i32.const 248))))
+        (if (i32.gt_s (local.tee $left (i32.sub (local.get $left) (i32.const 1))) (i32.const 0)) (then
+          (global.set $heap (i32.const 32768))
+          (br $again))))
       (br $next))
     (unreachable))
 
