@@ -106,7 +106,7 @@ func (f *Func) enter(start bool) error {
 		return nil
 	}
 	i.used, i.rest = i.budget-left, rest
-	i.Rest() // the call is over
+	i.leaveLane()
 	if len(i.stdout.line)+len(i.stderr.line) > 0 {
 		i.flush()
 	}

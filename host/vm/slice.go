@@ -78,8 +78,21 @@ func (i *Instance) turn() {
 }
 
 // Rest is called before a host call waits for something, so that others compute
-// meanwhile. Nothing has to be done afterwards.
+// meanwhile. Nothing has to be done afterwards: a guest that had a lane pauses at the next check of its
+// own, and waits for one again.
 func (i *Instance) Rest() {
+	if !i.inLane {
+		return
+	}
+	i.leaveLane()
+	if left := i.left(); left >= 0 {
+		i.tank.Set(math.MaxUint64) // -1
+		i.reserve = left + 1
+	}
+}
+
+// leaveLane gives the lane back that the call may have.
+func (i *Instance) leaveLane() {
 	if i.inLane {
 		i.inLane = false
 		i.code.engine.lanes.leave()

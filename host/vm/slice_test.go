@@ -1,11 +1,14 @@
 package vm_test
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tetratelabs/wazero/api"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -110,5 +113,62 @@ func TestSlicesAddUpToTheBudget(t *testing.T) {
 	}
 	if got := i.Used(); got < 1_000_000 || got > 1_001_000 {
 		t.Errorf("a millisecond's sleep cost %d units", got)
+	}
+}
+
+// A call that computes at length and waits in between goes on when it has a lane again, and not at
+// the end of a slice: else it could wait a little now and then, and never have one.
+func TestACallThatHasWaitedWaitsForALane(t *testing.T) {
+	const much, little = 100_000, 1_000 // iterations, each of some units
+	var instance *vm.Instance
+	var engine *vm.Engine
+	var all int
+	wait := func(context.Context, api.Module, []uint64) {
+		instance.Rest()
+		for range all {
+			engine.EnterLane("others")
+		}
+	}
+	engine = newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return wait, true }})
+	all, _ = engine.Lanes()
+	module := compile(t, engine, "../../host/vm/testdata/rests")
+	for _, c := range []struct {
+		story string
+		first uint64
+		waits bool
+	}{{"it computed at length", much, true}, {"it did not", little, false}} {
+		t.Run(c.story, func(t *testing.T) {
+			var err error
+			if instance, err = module.Instantiate(vm.InstanceOptions{Fuel: 1 << 40}); err != nil {
+				t.Fatal(err)
+			}
+			defer instance.Close()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := instance.Func("work").Call(c.first, little)
+				ended <- err
+			}()
+			if c.waits {
+				waitFor(t, "call that waits for a lane", func() bool { _, waiting := engine.Lanes(); return waiting == 1 || len(ended) > 0 })
+				if len(ended) > 0 {
+					t.Error("it went on without a lane")
+				}
+			} else {
+				err = <-ended
+				ended <- err
+			}
+			for range all {
+				engine.LeaveLane()
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if free, waiting := engine.Lanes(); free != all || waiting != 0 {
+				t.Errorf("%d lanes are free and %d calls wait, want %d and 0", free, waiting, all)
+			}
+			if got := instance.Used(); got < int64(c.first+little) || got > 20*int64(c.first+little) {
+				t.Errorf("it used %d units", got)
+			}
+		})
 	}
 }
