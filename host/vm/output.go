@@ -28,18 +28,19 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	for rest := p; len(rest) > 0; {
-		line, after, whole := bytes.Cut(rest, []byte{'\n'})
-		if room := maxLine - len(w.line); len(line) > room {
-			line, after, whole = rest[:room], rest[room:], true
+		// It looks no further than a line can go: else each line would have all that follows it looked through.
+		line, _, whole := bytes.Cut(rest[:min(len(rest), maxLine-len(w.line))], []byte{'\n'})
+		rest = rest[len(line):]
+		if whole {
+			rest = rest[1:]
 		}
 		w.line = append(w.line, line...)
-		if whole && len(w.line) > 0 {
+		if len(w.line) == maxLine || whole && len(w.line) > 0 {
 			if !w.charge(lineUnits) {
 				break
 			}
 			w.flush()
 		}
-		rest = after
 	}
 	return len(p), nil
 }

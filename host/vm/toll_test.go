@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"encoding/binary"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -88,4 +89,54 @@ func TestRandomnessCostsFuel(t *testing.T) {
 	if view, _ := i.Memory().Read(256, 9); string(view) != "untouched" {
 		t.Errorf("without fuel memory became %q", view)
 	}
+}
+
+// A path is copied and cleaned before wazero asks whose it is: it may not be as long as the guest's memory, and
+// what it may be is paid for.
+func TestPathsForWASICostFuel(t *testing.T) {
+	const long, most = 16<<20 - 64, 4 << 10
+	i := instantiate(t, "../../host/vm/testdata/paths", vm.InstanceOptions{Fuel: 1 << 40})
+	call(t, i, "fill")
+	for _, name := range []string{
+		"path_create_directory", "path_filestat_get", "path_filestat_set_times", "path_link", "path_open",
+		"path_readlink", "path_remove_directory", "path_rename", "path_symlink", "path_unlink_file",
+	} {
+		const eNotDir = 54
+		call(t, i, name, 1)
+		one := i.Used()
+		if errno := call(t, i, name, most); errno != eNotDir {
+			t.Errorf("%s: errno %d, want %d", name, errno, eNotDir)
+		}
+		if got := i.Used(); got-one < 8*(most-1) {
+			t.Errorf("%s: a path of one byte costs %d units, and one of %d costs %d", name, one, most, got)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		call(t, i, name, long)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%s: a path of %d bytes had the host make %d", name, long, got)
+		}
+	}
+}
+
+// Nothing is lost of what is written at once and without an end.
+func TestALongWriteIsCutIntoLines(t *testing.T) {
+	const long, line = 16<<20 - 64, 8 << 10
+	counts := &lineCount{}
+	i := instantiate(t, "../../host/vm/testdata/paths", vm.InstanceOptions{Fuel: 1 << 40, Stdout: counts})
+	call(t, i, "fill")
+	call(t, i, "print", long)
+	if counts.lines != (long+line-1)/line || counts.bytes != long {
+		t.Errorf("%d bytes came in %d lines, want %d in %d", counts.bytes, counts.lines, long, (long+line-1)/line)
+	}
+}
+
+// lineCount counts what is written.
+type lineCount struct{ lines, bytes int }
+
+func (c *lineCount) Write(p []byte) (int, error) {
+	c.lines++
+	c.bytes += len(p)
+	return len(p), nil
 }
