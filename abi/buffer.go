@@ -46,18 +46,30 @@ func (b *Buffer) Splice(start, size uint32, data []byte, limit int) Status {
 	if result > uint64(max(limit, 0)) {
 		return StatusBadArgument
 	}
-	tail := b.Bytes[to:]
-	switch {
-	case result <= uint64(cap(b.Bytes)):
+	head, tail, behind := b.Bytes[:from], b.Bytes[to:], from+uint64(len(data))
+	if result <= uint64(cap(b.Bytes)) {
 		b.Bytes = b.Bytes[:result]
-		copy(b.Bytes[from+uint64(len(data)):], tail)
-		copy(b.Bytes[from:], data)
-	default:
-		grown := make([]byte, 0, max(result, min(2*length, uint64(limit))))
-		grown = append(grown, b.Bytes[:from]...)
-		grown = append(grown, data...)
-		b.Bytes = append(grown, tail...)
+	} else {
+		b.Bytes = make([]byte, result, max(result, min(2*length, uint64(limit))))
+		move(b.Bytes, head, false)
 	}
+	move(b.Bytes[behind:], tail, behind > to)
+	move(b.Bytes[from:], data, false)
 	b.modified = true
 	return StatusOK
+}
+
+// movePiece is how much is moved at once: a host cannot stop a goroutine in the middle of that.
+const movePiece = 256 << 10
+
+// move copies all of from to the beginning of to, the last piece first where they may overlap and to is behind.
+func move(to, from []byte, last bool) {
+	size := len(from)
+	for done := 0; done < size; done += movePiece {
+		at, end := done, min(done+movePiece, size)
+		if last {
+			at, end = max(size-done-movePiece, 0), size-done
+		}
+		copy(to[at:end], from[at:end])
+	}
 }

@@ -1,7 +1,9 @@
 package abi_test
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -81,5 +83,31 @@ func TestBufferSplice(t *testing.T) {
 	}
 	if b.Reset([]byte("b")); b.Modified() || string(b.Bytes) != "b" {
 		t.Errorf("reset: %q, %v", b.Bytes, b.Modified())
+	}
+}
+
+// Long runs are moved in pieces, which may overlap.
+func TestLongBuffersAreSplicedLikeShortOnes(t *testing.T) {
+	const unit = 256 << 10
+	pattern := func(n, seed int) []byte {
+		b := make([]byte, n)
+		for at := range b {
+			b[at] = byte(at*7 + at>>11 + seed)
+		}
+		return b
+	}
+	for _, spare := range []int{0, 4 * unit} {
+		for _, length := range []int{100, 3*unit + 5} {
+			for _, c := range [][3]int{{0, 0, 10}, {0, 10, 0}, {7, 1000, 2*unit + 3}, {7, 2*unit + 3, 1000}, {50, 50, 50}, {length, 0, unit + 1}, {0, length, 2*unit + 1}} {
+				start, size := c[0], c[1]
+				content, data := pattern(length, 1), pattern(c[2], 2)
+				from, to := min(start, length), min(start+size, length)
+				want := slices.Concat(content[:from], data, content[to:])
+				b := abi.Buffer{Bytes: append(make([]byte, 0, length+spare), content...)}
+				if status := b.Splice(uint32(start), uint32(size), data, 16<<20); status != abi.StatusOK || !bytes.Equal(b.Bytes, want) {
+					t.Errorf("%d bytes, %d to spare: Splice(%d, %d, %d bytes): %v, and the content differs", length, spare, start, size, len(data), status)
+				}
+			}
+		}
 	}
 }

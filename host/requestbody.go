@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
 
@@ -65,7 +66,7 @@ func (x *exchange) readWhole() ([]byte, error) {
 		if whole == nil && done {
 			return chunk, nil // came in one piece: no copy
 		}
-		whole = append(whole, chunk...)
+		whole = pieces.Append(whole, chunk)
 		if done {
 			return whole, nil
 		}

@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // A Code is a status of gRPC.
@@ -256,7 +256,7 @@ func readMessage(r io.Reader, limit int) ([]byte, error) {
 	message := make([]byte, 0, min(size, 64<<10))
 	for uint64(len(message)) < size {
 		if len(message) == cap(message) {
-			message = slices.Grow(message, 1)
+			message = pieces.Grow(message, 1)
 		}
 		n, err := io.ReadFull(r, message[len(message):min(uint64(cap(message)), size)])
 		message = message[:len(message)+n]

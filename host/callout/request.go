@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // A Request is an HTTP call. NewRequest makes it.
@@ -223,7 +224,7 @@ func readBody(answer *http.Response, limit int) ([]byte, error) {
 	}
 	for {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, 512)
+			body = pieces.Grow(body, 512)
 		}
 		n, err := answer.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

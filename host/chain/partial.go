@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -76,7 +77,7 @@ func (p *partial) show(body []byte, isDocument bool) (size int) {
 	if !ok {
 		return len(body)
 	}
-	p.buffer.Reset(append([]byte(nil), shown...)) // it may be a part of the body
+	p.buffer.Reset(pieces.Clone(shown)) // it may be a part of the body
 	p.shown = true
 	return len(shown)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/record"
 )
@@ -121,7 +122,7 @@ func (s *Stream) expire(d *direction) bool {
 			return false
 		}
 		f.holding[way] = 0
-		held := append([]byte(nil), f.bodies[way].buffer.Bytes...)
+		held := pieces.Clone(f.bodies[way].buffer.Bytes)
 		f.letGo(way)
 		if !s.push(d, i+d.step, held, false) {
 			return false
@@ -254,7 +255,7 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	defer f.letGo(way)
 	var before saved
 	if f.filter.OnFailure == Allow {
-		before.body = append(before.body, r.Data...)
+		before.body = pieces.Append(before.body, r.Data)
 	}
 	f.record, f.recordStream, f.answered = r.Kind, noStream, true
 	if r.Kind == record.KindFrame {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -184,7 +185,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	var prefix []byte // held so far, and set free by continue_stream since
 	if f.released(d) {
 		f.resumed[way].Store(false)
-		prefix = append(prefix, b.Bytes...)
+		prefix = pieces.Append(prefix, b.Bytes)
 		s.noteRewrite(d, b)
 		b.Reset(nil)
 		held.own = false
@@ -199,7 +200,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		b.Reset(data[:len(data):len(data)])
 		held.own = false
 	} else {
-		b.Bytes = append(b.Bytes, data...)
+		b.Bytes = pieces.Append(b.Bytes, data)
 	}
 	if len(b.Bytes) > s.chain.BodyLimit {
 		return nil, s.tooLarge(d, f)
@@ -225,14 +226,14 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		// Nothing came since it was called last, and the end is not here.
 		before := s.snapshot(d, f)
 		if f.filter.OnFailure == Allow {
-			before.body = append(before.body, b.Bytes...)
+			before.body = pieces.Append(before.body, b.Bytes)
 		}
 		return s.withTrailers(d, f, prefix, before)
 	}
 	before := s.snapshot(d, f)
 	f.holding[way] = 0
 	if f.filter.OnFailure == Allow {
-		before.body = append(before.body, b.Bytes...)
+		before.body = pieces.Append(before.body, b.Bytes)
 	}
 	f.resumed[way].Store(false)
 	f.refused = false
@@ -313,7 +314,7 @@ func (s *Stream) letGoOf(d *direction, f *filterStream, prefix []byte) ([]byte, 
 	s.noteRewrite(d, b)
 	f.letGo(way)
 	if len(prefix) > 0 {
-		out = append(prefix, out...)
+		out = pieces.Append(prefix, out)
 	}
 	return out, s.settle(d, f)
 }
@@ -346,7 +347,7 @@ func (h *heldBody) keep() {
 	if h.own {
 		return
 	}
-	h.store = append(h.store[:0], h.buffer.Bytes...)
+	h.store = pieces.Append(h.store[:0], h.buffer.Bytes)
 	h.buffer.Bytes, h.own = h.store, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // This file is the way of trailers, the fields behind a chunked body, through the
@@ -139,7 +140,7 @@ func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 	before := s.snapshot(d, f)
 	var fields []abi.Pair
 	if f.filter.OnFailure == Allow {
-		before.body = append(before.body, held.buffer.Bytes...)
+		before.body = pieces.Append(before.body, held.buffer.Bytes)
 		fields = append(fields, d.trailers.Pairs()...)
 	}
 	undo := func() {

@@ -22,7 +22,7 @@ func getBufferBytes(c call) abi.Status {
 	case status != abi.StatusOK:
 		return status
 	}
-	return c.give(3, data)
+	return give(c, 3, data)
 }
 
 // proxy_set_buffer_bytes(buffer, start, size, data): replaces size bytes from

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // Callouts is where an instance's calls to other services go, and where the
@@ -113,7 +114,7 @@ func httpCall(c call) abi.Status {
 	}
 	id, status := callouts.HTTPCall(upstream, HTTPCall{
 		Headers:  fields,
-		Body:     append([]byte(nil), body...),
+		Body:     pieces.Clone(body),
 		Trailers: last,
 		Timeout:  time.Duration(c.u32(8)) * time.Millisecond,
 	})
@@ -136,7 +137,7 @@ func getStatus(c call) abi.Status {
 	case !c.writable(0, 4):
 		return abi.StatusInvalidMemoryAccess
 	}
-	if status := c.giveString(1, message); status != abi.StatusOK {
+	if status := give(c, 1, message); status != abi.StatusOK {
 		return status
 	}
 	return c.putU32(0, code)

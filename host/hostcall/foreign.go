@@ -34,5 +34,5 @@ func callForeignFunction(c call) abi.Status {
 	case !c.caller.Charge(int64(len(result)) / bytesPerUnit):
 		return abi.StatusInternalFailure
 	}
-	return c.give(4, result)
+	return give(c, 4, result)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // gRPC calls. Guests in Rust import these whether they use them or not. SDKs for
@@ -88,7 +89,7 @@ func (c call) grpc(metadataAt, messageAt, timeoutAt, idAt int) abi.Status {
 	if messageAt == none {
 		id, status = callouts.GRPCStream(upstream, g)
 	} else {
-		g.Message = append([]byte(nil), message...)
+		g.Message = pieces.Clone(message)
 		g.Timeout = time.Duration(c.u32(timeoutAt)) * time.Millisecond
 		id, status = callouts.GRPCCall(upstream, g)
 	}
@@ -132,7 +133,7 @@ func grpcSend(c call) abi.Status {
 	case len(message) > limit:
 		return abi.StatusBadArgument
 	}
-	return callouts.GRPCSend(c.u32(0), append([]byte(nil), message...), c.u32(3) != 0)
+	return callouts.GRPCSend(c.u32(0), pieces.Clone(message), c.u32(3) != 0)
 }
 
 // proxy_grpc_cancel(id): no callback comes any more. NOT_FOUND: no such call.

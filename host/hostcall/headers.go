@@ -55,9 +55,9 @@ func getHeaderMapPairs(c call) abi.Status {
 	case status != abi.StatusOK:
 		return status
 	case fields.Len() == 0: // noFields is shared: do not let it encode itself
-		return c.give(1, nil)
+		return give(c, 1, "")
 	}
-	return c.give(1, fields.Encoded())
+	return give(c, 1, fields.Encoded())
 }
 
 // proxy_set_header_map_pairs(map, data): all fields are replaced. BAD_ARGUMENT:
@@ -111,7 +111,7 @@ func getHeaderMapValue(c call) abi.Status {
 	if status != abi.StatusOK {
 		return status
 	}
-	return c.giveString(3, value)
+	return give(c, 3, value)
 }
 
 // proxy_add_header_map_value(map, key, value). BAD_ARGUMENT: not writable now,

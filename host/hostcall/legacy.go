@@ -26,7 +26,7 @@ func getConfiguration(c call) abi.Status {
 	if !c.charge(len(data), 0) {
 		return abi.StatusInternalFailure
 	}
-	return c.give(0, data)
+	return give(c, 0, data)
 }
 
 // proxy_continue_request()

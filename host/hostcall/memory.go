@@ -4,6 +4,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // call is one host call: who calls, the guest's memory, and the arguments. It
@@ -55,23 +56,13 @@ func (c call) putU64(i int, value uint64) abi.Status {
 // give hands data to the guest: in memory that the guest allocates, whose
 // address and length are written where arguments i and i+1 point to. No data is
 // 0, 0: the allocators of Go guests crash when asked for nothing.
-func (c call) give(i int, data []byte) abi.Status {
+func give[T []byte | string](c call, i int, data T) abi.Status {
 	if ptr, status := c.lend(i, len(data)); status != abi.StatusOK || len(data) == 0 {
 		return status
-	} else if !c.memory.Write(ptr, data) {
+	} else if view, ok := c.memory.Read(ptr, uint32(len(data))); !ok {
 		return abi.StatusInvalidMemoryAccess
 	} else {
-		return c.hand(i, ptr, len(data))
-	}
-}
-
-// giveString is give for a string.
-func (c call) giveString(i int, data string) abi.Status {
-	if ptr, status := c.lend(i, len(data)); status != abi.StatusOK || len(data) == 0 {
-		return status
-	} else if !c.memory.WriteString(ptr, data) {
-		return abi.StatusInvalidMemoryAccess
-	} else {
+		pieces.Copy(view, data)
 		return c.hand(i, ptr, len(data))
 	}
 }

@@ -37,7 +37,7 @@ func getProperty(c call) abi.Status {
 	case !c.caller.Charge(int64(len(value)) / bytesPerUnit):
 		return abi.StatusInternalFailure
 	}
-	return c.give(2, value)
+	return give(c, 2, value)
 }
 
 // searched is what looking for a property costs that is, or lies in, a header

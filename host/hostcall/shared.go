@@ -29,7 +29,7 @@ func getSharedData(c call) abi.Status {
 	case !c.caller.Charge(int64(len(value)) / bytesPerUnit):
 		return abi.StatusInternalFailure
 	}
-	if status := c.give(2, value); status != abi.StatusOK {
+	if status := give(c, 2, value); status != abi.StatusOK {
 		return status
 	}
 	return c.putU32(4, cas)
@@ -125,7 +125,7 @@ func dequeueSharedQueue(c call) abi.Status {
 		return status
 	}
 	if status = abi.StatusInternalFailure; c.caller.Charge(int64(len(item)) / bytesPerUnit) {
-		status = c.give(1, item)
+		status = give(c, 1, item)
 	}
 	if status != abi.StatusOK {
 		shared.Requeue(c.u32(0), item)

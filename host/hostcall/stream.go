@@ -1,6 +1,9 @@
 package hostcall
 
-import "github.com/sluice-gateway/sluice/abi"
+import (
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/pieces"
+)
 
 var streams = []function{
 	{name: abi.ImportContinueStream, args: "v", body: continueStream},
@@ -57,7 +60,7 @@ func sendLocalResponse(c call) abi.Status {
 	return context.SendLocalResponse(abi.LocalResponse{
 		StatusCode: c.u32(0),
 		Details:    string(details),
-		Body:       append([]byte(nil), body...),
+		Body:       pieces.Clone(body),
 		Headers:    pairs,
 		GRPCStatus: int32(c.u32(7)),
 	})

@@ -1,10 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"container/heap"
 	"math"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // entry is a key's value.
@@ -97,7 +98,7 @@ func (s *space) put(e *entry, key, value []byte, expires time.Duration) {
 		e.version++
 	}
 	s.bytes += int64(len(value)) - int64(len(e.value))
-	e.value = bytes.Clone(value)
+	e.value = pieces.Clone(value)
 	s.expire(e, expires)
 }
 

@@ -1,9 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"slices"
 	"sync"
+
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // queue is a queue of the namespace that registered it.
@@ -101,7 +102,7 @@ func (s *space) Enqueue(id QueueID, item []byte, depth int) error {
 		q.mu.Unlock()
 		return s.refuse(err)
 	}
-	q.items.pushBack(queued{bytes.Clone(item), depth})
+	q.items.pushBack(queued{pieces.Clone(item), depth})
 	ready := q.came(len(item))
 	q.mu.Unlock()
 	if ready != nil {

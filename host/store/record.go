@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // The file is a line that names its format, and then records, one for each
@@ -69,7 +71,7 @@ func (r *record) appendTo(dst []byte) []byte {
 
 func appendBytes[T string | []byte](dst []byte, field T) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(field)))
-	return append(dst, field...)
+	return pieces.Append(dst, field)
 }
 
 var errMalformed = errors.New("a record makes no sense")

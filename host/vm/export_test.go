@@ -48,12 +48,6 @@ func (e *Engine) LeaveLane() { e.lanes.leave() }
 // Starve takes the fuel from a call that has just lost its lane.
 func (i *Instance) Starve() { i.reserve = 0 }
 
-// CopyPieces and ClearPieces are how memory is copied and cleared.
-func CopyPieces(to, from []byte, next func(bytes int)) { copyPieces(to, from, next) }
-
-// ClearPieces clears.
-func ClearPieces(memory []byte, next func(bytes int)) { clearPieces(memory, next) }
-
 // NativeStack is how many bytes of native stack the function keeps for its next call.
 func (f *Func) NativeStack() int {
 	if f.fn == nil {

@@ -1,5 +1,7 @@
 package vm
 
+import "github.com/sluice-gateway/sluice/host/pieces"
+
 // Where no address space can be reserved, because of the system or of a limit of the
 // process, a memory stays on Go's heap, and is made anew and moved when it grows.
 
@@ -14,7 +16,7 @@ func (m *memory) move(length uint64) error {
 		return errUnpaid
 	}
 	next := make([]byte, length, m.room(length))
-	copyPieces(next, m.content, nil)
+	pieces.Copy(next, m.content)
 	m.content = next
 	return nil
 }

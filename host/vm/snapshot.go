@@ -1,6 +1,10 @@
 package vm
 
-import "github.com/tetratelabs/wazero/api"
+import (
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/sluice-gateway/sluice/host/pieces"
+)
 
 // A Snapshot is the state of an instance at rest. It can be put into any instance
 // of the same module.
@@ -54,7 +58,7 @@ func (i *Instance) Snapshot() (*Snapshot, error) {
 		}
 		s.taken = taken
 		s.memory = make([]byte, used)
-		copyPieces(s.memory, content, nil)
+		pieces.Copy(s.memory, content)
 	}
 	i.findState()
 	for _, global := range i.state {
@@ -81,8 +85,8 @@ func (i *Instance) Reset(s *Snapshot) bool {
 			return false
 		}
 		i.code.engine.toil(i.party, s.Units(), func(next func(int)) {
-			copyPieces(content, s.memory, next)
-			clearPieces(content[len(s.memory):], next)
+			pieces.CopyAnd(content, s.memory, next)
+			pieces.ClearAnd(content[len(s.memory):], next)
 		})
 	}
 	i.findState()

@@ -3,6 +3,8 @@ package vm
 import (
 	"fmt"
 	"os"
+
+	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // A memory that grows lies in address space of its own, which is reserved for all that it may
@@ -54,7 +56,7 @@ func (m *memory) settle() error {
 		release(space, len(m.content))
 		return err
 	}
-	copyPieces(space, m.content, func(bytes int) { m.worked(unitsOf(uint64(bytes))) })
+	pieces.CopyAnd(space, m.content, func(bytes int) { m.worked(unitsOf(uint64(bytes))) })
 	m.space, m.content = space, space[:size:size]
 	return nil
 }
@@ -64,7 +66,7 @@ func (m *memory) settle() error {
 func (m *memory) makePages(part []byte, by func([]byte) error) error {
 	m.since = 0
 	for len(part) > 0 {
-		n := min(piece, len(part))
+		n := min(pieces.Size, len(part))
 		if err := by(part[:n]); err != nil {
 			return fmt.Errorf("the system has no memory: %w", err)
 		}

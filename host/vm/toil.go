@@ -6,49 +6,8 @@ import "github.com/sluice-gateway/sluice/host/vm/meter"
 // make it, and to put it back. It costs what a guest would pay for as much, and takes
 // its turns like a guest.
 
-// piece is how many bytes are copied or cleared at once: in the middle of that the
-// goroutine cannot be stopped, and whoever wants to stop it, a garbage collection for
-// one, has all others wait.
-const piece = 256 << 10
-
 // unitsOf is what copying or clearing so many bytes costs, as for a guest's memory.copy.
 func unitsOf(bytes uint64) int64 { return int64(bytes / 8) }
-
-// copyPieces copies like copy, and clearPieces clears like clear. After each piece next
-// is told how long it was, unless it is nil.
-func copyPieces(to, from []byte, next func(bytes int)) {
-	to = to[:min(len(to), len(from))]
-	for len(to) > 0 {
-		n := copyPiece(to[:min(piece, len(to))], from)
-		to, from = to[n:], from[n:]
-		if next != nil {
-			next(n)
-		}
-	}
-}
-
-func clearPieces(memory []byte, next func(bytes int)) {
-	for len(memory) > 0 {
-		n := clearPiece(memory[:min(piece, len(memory))])
-		memory = memory[n:]
-		if next != nil {
-			next(n)
-		}
-	}
-}
-
-// copyPiece and clearPiece are calls of their own for that a goroutine can be stopped
-// where it enters a function. (It can be stopped by a signal as well, but hardly where
-// nearly all of its time is spent in an assembler routine.)
-//
-//go:noinline
-func copyPiece(to, from []byte) int { return copy(to, from) }
-
-//go:noinline
-func clearPiece(memory []byte) int {
-	clear(memory)
-	return len(memory)
-}
 
 // toil does work of so many units for a party: where that is much, in one of the lanes
 // for what computes at length. The work calls next now and then with how many bytes it

@@ -1,43 +1,12 @@
 package vm_test
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/sluice-gateway/sluice/host/vm"
 )
-
-// In the middle of a copy nothing can be stopped, and a collection has to wait for it.
-func TestLargeMemoriesAreCopiedInPieces(t *testing.T) {
-	const most = 256 << 10
-	from := make([]byte, 3*most+1234)
-	for n := range from {
-		from[n] = byte(n * 31)
-	}
-	to := bytes.Repeat([]byte{0xff}, len(from)+100)
-	var pieces []int
-	note := func(n int) { pieces = append(pieces, n) }
-	vm.CopyPieces(to, from, note)
-	if !bytes.Equal(to[:len(from)], from) || to[len(from)] != 0xff {
-		t.Error("what was copied is not what was to be copied")
-	}
-	vm.ClearPieces(to[:2*most+1], note)
-	if len(bytes.Trim(to[:2*most+1], "\x00")) > 0 || to[2*most+1] != from[2*most+1] {
-		t.Error("what was cleared is not what was to be cleared")
-	}
-	sum := 0
-	for _, n := range pieces {
-		if n > most {
-			t.Errorf("a piece of %d bytes", n)
-		}
-		sum += n
-	}
-	if want := len(from) + 2*most + 1; sum != want || len(pieces) != 4+3 {
-		t.Errorf("%d bytes in %d pieces, want %d in 7", sum, len(pieces), want)
-	}
-}
 
 // To make an instance with much memory, and to put it back, is work like a guest's own:
 // it waits for its turn where others compute at length.
