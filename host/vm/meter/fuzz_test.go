@@ -33,7 +33,7 @@ func FuzzInstrument(f *testing.F) {
 			return
 		}
 		result, err := meter.Instrument(code, meter.Options{
-			Fuel: fuzzFuel, Functions: 1000, Locals: 1000, Complexity: 10_000_000, TableElements: 1 << 21,
+			Fuel: fuzzFuel, Functions: 1000, Locals: 1000, Complexity: 10_000_000, TableElements: 1 << 21, References: 1 << 21,
 		})
 		ctx := context.Background()
 		plain := newFuzzSide(ctx)

@@ -60,6 +60,38 @@ func TestTooMuchIsRefusedByItsNumber(t *testing.T) {
 	}
 }
 
+// wazero makes an instance at once, in a lane that nobody else has meanwhile, and with nothing to bound it but what the
+// module may have.
+func TestWhatAnInstanceIsMadeOfAtOnceIsBounded(t *testing.T) {
+	number := func(n uint64) []byte { return binary.AppendUvarint(nil, n) }
+	references := func(n int) []byte {
+		return module(
+			section(1, vector([]byte{0x60, 0, 0})...), section(3, vector([]byte{0})...), section(4, 1, 0x70, 0, 1),
+			section(9, slices.Concat([]byte{1, 1, 0}, number(uint64(n)), make([]byte, n))...),
+			section(10, vector([]byte{2, 0, 0x0b})...),
+		)
+	}
+	segments := func(n int) []byte {
+		return module(section(5, 1, 0, 1), section(11, slices.Concat(number(uint64(n)), slices.Repeat([]byte{1, 0}, n))...))
+	}
+	elements := func(n int) []byte {
+		return module(section(9, slices.Concat(number(uint64(n)), slices.Repeat([]byte{1, 0, 0}, n))...))
+	}
+	for what, c := range map[string]struct {
+		most int
+		code func(n int) []byte
+	}{"elements in segments": {32_768, references}, "data segments": {100_000, segments}, "element segments": {20_000, elements}} {
+		if _, err := meter.Instrument(c.code(c.most), meter.Options{}); err != nil {
+			t.Errorf("%d %s: %v", c.most, what, err)
+		}
+		_, err := meter.Instrument(c.code(c.most+1), meter.Options{})
+		var limit *meter.LimitError
+		if !errors.As(err, &limit) || limit.What != what || limit.Limit != uint64(c.most) {
+			t.Errorf("%d %s: got %v, want a LimitError", c.most+1, what, err)
+		}
+	}
+}
+
 // What metering adds must stay out of the guest's reach.
 func TestWhatIsAddedCannotBeNamed(t *testing.T) {
 	global := section(6, 1, 0x7f, 1, 0x41, 0, 0x0b) // index 0

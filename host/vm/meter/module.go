@@ -288,7 +288,7 @@ func (m *module) readSection(s *section) {
 	case sectionCode:
 		m.readBodies()
 	case sectionData:
-		n := r.within("data segments", m.options.Entries, 0)
+		n := r.within("data segments", m.options.Segments, 0)
 		m.counts.Segments += n
 		for ; n > 0 && r.err == nil; n-- {
 			m.readData()
@@ -485,7 +485,7 @@ func (m *module) readElements() {
 			r.byte()
 		}
 	}
-	n := r.within("elements in segments", m.options.TableElements, m.elements)
+	n := r.within("elements in segments", m.options.References, m.elements)
 	m.elements += n
 	for ; n > 0 && r.err == nil; n-- {
 		if flags&expressions != 0 {

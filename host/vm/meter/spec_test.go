@@ -95,7 +95,7 @@ func (s *side) instantiate(ctx context.Context, code []byte) (api.Module, error)
 	memory := new(pausingMemory)
 	if s.metered {
 		result, err := meter.Instrument(code, meter.Options{
-			Fuel: plenty, Stack: plenty, TableElements: 1 << 26, Nesting: 1 << 20, Tables: 100, Pauses: s.pauses && len(s.all) > 0, Piece: 3,
+			Fuel: plenty, Stack: plenty, TableElements: 1 << 26, References: 1 << 26, Nesting: 1 << 20, Tables: 100, Pauses: s.pauses && len(s.all) > 0, Piece: 3,
 		})
 		if err != nil {
 			return nil, err
