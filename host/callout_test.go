@@ -461,7 +461,12 @@ func TestCallsAtTheEndOfAStreamBelongToTheRoot(t *testing.T) {
 }
 
 func TestCallsLeaveNothingBehind(t *testing.T) {
-	s := startService(t, "unix")
+	var s *service
+	t.Cleanup(func() { // when the service is closed, and tells nobody any more
+		close(s.arrived)
+		close(s.ended)
+	})
+	s = startService(t, "unix")
 	engine := hosttest.StartFakeDocker(t)
 	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
 	g := hosttest.StartGateway(t, engine.Address(), "limits: {callouts: 1000}\n"+s.upstream()+filters(t, "callout callouts: [svc]"))
@@ -473,8 +478,6 @@ func TestCallsLeaveNothingBehind(t *testing.T) {
 		for range s.ended {
 		}
 	}()
-	defer close(s.arrived)
-	defer close(s.ended)
 	settled := func() int {
 		n := 0
 		eventually(t, "an idle gateway", func() bool {

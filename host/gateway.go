@@ -344,6 +344,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 	g.store.Configure(storeLimits(cfg))
 	g.metrics.Configure(metricsOptions(cfg, g.log))
 	g.current.Store(next)
+	next.shared.memory.serve()
 	g.slots.resize(cfg.Limits.Connections)
 	if g.active {
 		old.quiesce()

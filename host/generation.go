@@ -87,7 +87,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	g.admission = newAdmission(cfg, g.resolver)
 	references := reference.NewFunctions(g.resolver, cfg.Limits.Resolve, shared.log)
 	shared = shared.with(references.Own())
-	shared.callouts, shared.memory = g.callouts, operatorsPool(cfg)
+	shared.callouts, shared.memory = g.callouts, shared.memory.next(cfg)
 	shared.tenants, shared.pasts = newTenants(cfg, shared.tenants), newPasts(cfg, shared.pasts)
 	shared.references, g.shared = references, shared
 	plugins, err := g.startPlugins(ctx)
@@ -234,20 +234,9 @@ func newTenants(cfg *config.Config, before map[string]*plugin.Tenant) map[string
 	return tenants
 }
 
-// operatorsPool is the memory of the filters that are no tenant's: what is not set
-// aside for tenants'. It is a generation's own, as tenants are.
-func operatorsPool(cfg *config.Config) *vm.MemoryPool {
-	name := "limits.total_memory"
-	aside, tenants := cfg.TenantMemory()
-	if tenants > 0 {
-		name = "what tenants' filters leave of limits.total_memory"
-	}
-	return vm.NewMemoryPool(name, cfg.Limits.TotalMemory-aside, nil)
-}
-
 // filterPool is the memory of one filter's instances.
 func filterPool(f *config.Filter, limits *config.Limits, shared *commons) *vm.MemoryPool {
-	within := shared.memory
+	within := shared.memory.own
 	if t := shared.tenants[f.Tenant]; t != nil {
 		within = t.Memory()
 	}

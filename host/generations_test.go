@@ -145,6 +145,74 @@ func TestTheMemoryOfATenantIsBoundedOverGenerations(t *testing.T) {
 	ends[1]()
 }
 
+// The operator's filters have twice their memory in all generations as well. Who reloads has the oldest one end
+// rather than his reload fail.
+func TestTheMemoryOfOperatorsIsBoundedOverGenerations(t *testing.T) {
+	text := longDrain + "limits: {total_memory: 1MiB}\n" + filters(t, "hungry instances: 1")
+	g := hosttest.StartGateway(t, longEngine(t).Address(), text)
+	var ends []func()
+	all := func() {
+		t.Helper()
+		if got := counted(t, g.Socket, "m100"); got != 15 {
+			t.Errorf("it got %d pages, want 15", got)
+		}
+	}
+	for n := range 2 {
+		ends = append(ends, openEvents(t, g.Socket))
+		all()
+		reloaded(t, g, text, n)
+	}
+	g.Log.Wait(t, `or their filters too much memory; the oldest one's drain time is over before its time","generation":1,`)
+	eventually(t, "end of the oldest generation", func() bool { return g.Stats().Retiring == 1 })
+	all()
+	ends[1]()
+	eventually(t, "end of the other", func() bool { return g.Stats().Retiring == 0 })
+	// Less than older generations have is no reason to refuse the configuration.
+	g.Write(strings.Replace(text, "1MiB", "128KiB", 1))
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(t, g.Socket, "m100"); got != 1 {
+		t.Errorf("of two pages it got %d more, want 1", got)
+	}
+}
+
+// A tenant who has no filters any more needs no memory for another generation, and nobody waits for what
+// he has in older ones.
+func TestAReloadDoesNotWaitForTheMemoryOfATenantWithoutFilters(t *testing.T) {
+	text, sockets := twoTenants(t, "hungry", "memory: 1MiB")
+	text = "reload: {debounce: 10ms, poll: 100ms, drain: 10m}\n" + strings.ReplaceAll(text, "module:", "instances: 1, module:")
+	g := hosttest.StartGateway(t, longEngine(t).Address(), text)
+	generation := func(n uint64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("generation %d", n), func() bool { return g.Stats().Generation == n })
+	}
+	for n := range uint64(2) {
+		openEvents(t, sockets["ci"])
+		if got := counted(t, sockets["ci"], "m100"); got != 15 {
+			t.Errorf("generation %d got %d pages, want 15", n+1, got)
+		}
+		if n == 0 {
+			g.Write(text + "owner_label: changed.1\n")
+			generation(2)
+		}
+	}
+	var without strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "name: of-ci") {
+			without.WriteString(line)
+		}
+	}
+	g.Write(without.String())
+	g.Log.Wait(t, "the reload waits until requests of an older configuration have ended")
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	generation(3)
+	g.Write(without.String() + "owner_label: changed.2\n")
+	generation(4)
+}
+
 // A filter that crashed too often is asked no more, whatever else is reloaded.
 func TestAReloadOfSomethingElseEndsNoQuarantine(t *testing.T) {
 	text, sockets := twoTenants(t, "trap-on-header", "")
@@ -192,7 +260,7 @@ func TestOnlySoManyOldGenerationsWaitForTheirStreams(t *testing.T) {
 			t.Errorf("after %d reloads %d generations retire", n+1, old)
 		}
 	}
-	g.Log.Wait(t, `"msg":"too many configurations have requests that go on; the oldest one's drain time is over before its time","generation":1,`)
+	g.Log.Wait(t, `"msg":"too many configurations have requests that go on, or their filters too much memory; the oldest one's drain time is over before its time","generation":1,`)
 	g.Log.Wait(t, `"msg":"streams outlive the drain time of their generation; its filters end now","generation":1,`)
 	if code, _ := get(t, g, "/info", ""); code != http.StatusOK {
 		t.Errorf("got %d", code)

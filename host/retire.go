@@ -20,7 +20,7 @@ const reloadPatience = 5 * time.Second
 type retirement struct {
 	mu      sync.Mutex // guards what follows
 	old     []*generation
-	changed chan struct{} // closed and replaced when one has ended
+	changed chan struct{} // closed and replaced when one has ended, or begins to wait: another one serves
 }
 
 func (r *retirement) init() { r.changed = make(chan struct{}) }
@@ -29,12 +29,18 @@ func (r *retirement) add(g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.old = append(r.old, g)
+	r.change()
 }
 
 func (r *retirement) remove(g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.old = slices.DeleteFunc(r.old, func(other *generation) bool { return other == g })
+	r.change()
+}
+
+// change wakes who waits for room. The caller holds mu.
+func (r *retirement) change() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -45,7 +51,7 @@ func (r *retirement) count() int {
 	return len(r.old)
 }
 
-// state is how many there are, the oldest one, and what is closed when one has ended.
+// state is how many there are, the oldest one, and what is closed when that changes.
 func (r *retirement) state() (n int, oldest *generation, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,12 +67,13 @@ func (g *Gateway) hasRoom(old int) bool {
 	if old == 0 {
 		return true
 	}
-	for _, t := range g.current.Load().shared.tenants {
-		if !t.HasRoom() {
+	current := g.current.Load()
+	for _, f := range current.config.Plugins() { // and not of those who have filters in older generations only
+		if !current.shared.tenants[f.Tenant].HasRoom() {
 			return false
 		}
 	}
-	return old < maxRetiring
+	return old < maxRetiring && current.shared.memory.hasRoom()
 }
 
 // waitForRoom waits, before a reload that nobody but a changed file asks for, until there is
@@ -91,20 +98,20 @@ func (g *Gateway) waitForRoom(ctx context.Context) error {
 	}
 }
 
-// makeRoom sees to it, before a reload, that there are not too many old generations: for
-// the oldest one the drain time is over then.
+// makeRoom sees to it, before a reload, that there are not too many old generations, nor too
+// much memory of operators' filters in them: for the oldest one the drain time is over then.
 func (g *Gateway) makeRoom(ctx context.Context) error {
 	patience := time.NewTimer(reloadPatience)
 	defer patience.Stop()
 	for {
 		n, oldest, changed := g.retirement.state()
-		if n < maxRetiring {
+		if n == 0 || n < maxRetiring && g.current.Load().shared.memory.hasRoom() {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-patience.C:
-			g.log.Warn("too many configurations have requests that go on; the oldest one's drain time is over before its time",
+			g.log.Warn("too many configurations have requests that go on, or their filters too much memory; the oldest one's drain time is over before its time",
 				slog.Uint64("generation", oldest.number), slog.Int("most", maxRetiring))
 			oldest.hurry()
 			// It ends as soon as its callbacks do.

@@ -10,7 +10,6 @@ import (
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/reference"
 	"github.com/sluice-gateway/sluice/host/store"
-	"github.com/sluice-gateway/sluice/host/vm"
 )
 
 // commons is what all generations of a gateway have in common.
@@ -20,12 +19,12 @@ type commons struct {
 	metrics   *metrics.Registry // nil: what filters count is not kept
 	log       *slog.Logger
 	gateway   *Gateway // nil: nothing is served
-	// What follows is of one generation, by name; tenants and pasts go on from what they
-	// are in the one before.
+	// What follows is of one generation, by name; tenants, pasts and memory go on from what
+	// they are in the one before.
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
 	pasts    map[string]*past
-	memory   *vm.MemoryPool // of the filters that are no tenant's
+	memory   *operatorsMemory // of the filters that are no tenant's
 
 	references *reference.Functions
 }
@@ -33,7 +32,7 @@ type commons struct {
 func (g *Gateway) commons() *commons {
 	c := &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log, gateway: g}
 	if current := g.current.Load(); current != nil {
-		c.tenants, c.pasts = current.shared.tenants, current.shared.pasts
+		c.tenants, c.pasts, c.memory = current.shared.tenants, current.shared.pasts, current.shared.memory
 	}
 	return c
 }

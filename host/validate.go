@@ -80,7 +80,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		return nil, err
 	}
 	defer closeCallouts(callouts)
-	shared.callouts, shared.memory = callouts, operatorsPool(cfg)
+	shared.callouts, shared.memory = callouts, shared.memory.next(cfg)
 	shared.tenants, shared.pasts = newTenants(cfg, nil), newPasts(cfg, nil)
 	all := cfg.Plugins()
 	report := &Report{Filters: make([]FilterReport, len(all))}

@@ -9,7 +9,7 @@ import (
 // it, and those of the pools in it. It is safe for concurrent use.
 type MemoryPool struct {
 	name   string
-	limit  int64
+	limit  atomic.Int64
 	within *MemoryPool // nil for the outermost
 
 	used    atomic.Int64
@@ -20,8 +20,17 @@ type MemoryPool struct {
 // unless that is nil. The name, in errors, is what the limit is called where it is
 // written.
 func NewMemoryPool(name string, limit uint64, within *MemoryPool) *MemoryPool {
-	return &MemoryPool{name: name, limit: int64(min(limit, 1<<62)), within: within}
+	p := &MemoryPool{name: name, within: within}
+	p.SetLimit(limit)
+	return p
 }
+
+// SetLimit makes it a pool of so many bytes. What is taken out of it already stays taken, even
+// if that is more.
+func (p *MemoryPool) SetLimit(limit uint64) { p.limit.Store(int64(min(limit, 1<<62))) }
+
+// Limit is how many bytes it is of.
+func (p *MemoryPool) Limit() uint64 { return uint64(p.limit.Load()) }
 
 // Used is how many bytes the instances have, 0 for nil.
 func (p *MemoryPool) Used() int64 {
@@ -38,7 +47,7 @@ func (p *MemoryPool) Refused() uint64 { return p.refused.Load() }
 // it is part of, without taking them.
 func (p *MemoryPool) Check(need uint64) error {
 	for ; p != nil; p = p.within {
-		if used := p.used.Load(); need > uint64(max(p.limit-used, 0)) {
+		if used := p.used.Load(); need > uint64(max(p.limit.Load()-used, 0)) {
 			return p.refuse(need, used)
 		}
 	}
@@ -59,7 +68,7 @@ func (p *MemoryPool) take(bytes int64) error {
 // many bytes are in use.
 func (p *MemoryPool) try(bytes int64) (full *MemoryPool, used int64) {
 	for at := p; at != nil; at = at.within {
-		if used := at.used.Add(bytes); used > at.limit {
+		if used := at.used.Add(bytes); used > at.limit.Load() {
 			at.used.Add(-bytes)
 			for before := p; before != at; before = before.within {
 				before.used.Add(-bytes)
@@ -71,7 +80,7 @@ func (p *MemoryPool) try(bytes int64) (full *MemoryPool, used int64) {
 }
 
 func (p *MemoryPool) refuse(need uint64, used int64) error {
-	return &PoolError{Pool: p.name, Need: need, Used: uint64(max(used, 0)), Limit: uint64(p.limit)}
+	return &PoolError{Pool: p.name, Need: need, Used: uint64(max(used, 0)), Limit: uint64(p.limit.Load())}
 }
 
 // give gives bytes back that were taken.
