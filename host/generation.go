@@ -2,9 +2,7 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -24,7 +22,7 @@ import (
 
 // generation is one configuration in service: immutable, with its instances
 // running. Every stream holds the one it began with until its end. What alone changes
-// is that a tenant's filter which could not be started is, later.
+// is that a tenant's filter which could not be started, or not in time, is later.
 type generation struct {
 	number   uint64
 	config   *config.Config
@@ -62,7 +60,8 @@ func (g *generation) buildkit() *buildkit.Policy { return g.serving.Load().build
 
 // newGeneration compiles every module and starts every instance, several at a
 // time. The error joins a FilterError for each of the operator's filters that cannot
-// serve; one of a tenant is put into quarantine.
+// serve; one of a tenant is put into quarantine, also when it takes longer than
+// limits.start.
 func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shared *commons) (*generation, error) {
 	pool, err := newPool(cfg)
 	if err != nil {
@@ -114,56 +113,6 @@ func newPool(cfg *config.Config) (*upstream.Pool, error) {
 
 func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
 	return reference.New(pool, reference.Options{Timeout: cfg.Limits.Resolve, OwnerLabel: cfg.OwnerLabel})
-}
-
-// startPlugins starts those of the configuration. With an error it returns those that
-// came up.
-func (g *generation) startPlugins(ctx context.Context) ([]*plugin.Plugin, error) {
-	all := g.config.Plugins()
-	plugins, errs := make([]*plugin.Plugin, len(all)), make([]error, len(all))
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i := range all {
-		wait.Add(1)
-		slots <- struct{}{}
-		go func() {
-			defer func() { <-slots; wait.Done() }()
-			plugins[i], errs[i] = g.startFilter(ctx, i, &all[i])
-		}()
-	}
-	wait.Wait()
-	return plugins, errors.Join(errs...)
-}
-
-// startFilter starts one, or, where that is a tenant's affair, puts it into quarantine.
-func (g *generation) startFilter(ctx context.Context, index int, f *config.Filter) (*plugin.Plugin, error) {
-	options, err := pluginOptions(f, &g.config.Limits, g.shared)
-	if err != nil {
-		return nil, filterError(f, err)
-	}
-	past := g.shared.past(f)
-	if err := past.rests(); err != nil {
-		g.mending.note(index, f, err)
-		return plugin.Unstarted(options, err), nil
-	}
-	p, err := startPlugin(ctx, g.engine.vm, f, options)
-	switch {
-	case err == nil:
-		past.tried(nil)
-		return p, nil
-	case f.Tenant == "" || ctx.Err() != nil:
-		return nil, filterError(f, err)
-	}
-	past.tried(err)
-	g.mending.note(index, f, err)
-	return plugin.Unstarted(options, err), nil
-}
-
-func startPlugin(ctx context.Context, engine *vm.Engine, f *config.Filter, options plugin.Options) (*plugin.Plugin, error) {
-	if f.Problem != nil {
-		return nil, f.Problem
-	}
-	return plugin.New(ctx, engine, options)
 }
 
 // pluginOptions are what the configuration says of a filter. The error is one of the

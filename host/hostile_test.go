@@ -103,6 +103,10 @@ func (f *field) config(t *testing.T, attacks bool) string {
 	if f.attack.Pause > 0 {
 		pause = f.attack.Pause
 	}
+	limits := f.attack.Limits
+	if f.attack.Unstarted {
+		limits = "cpu: 1m" // a loop in a start is soon over
+	}
 	text := fmt.Sprintf(`
 listeners: [{address: 'unix://%[1]s'}, {address: 'unix://%[2]s'}, {address: 'unix://%[3]s'}]
 tenants:
@@ -115,7 +119,7 @@ shared_queues: {queues: 10, items: 100, bytes: 64KiB}
 metrics: {series: 100}
 filters:
   - {name: decent, module: %[5]s, tenant: good, capabilities: all}
-`, f.evil, f.poor, f.good, pause, hosttest.Guest(t, "header-adder"), f.attack.Limits)
+`, f.evil, f.poor, f.good, pause, hosttest.Guest(t, "header-adder"), limits)
 	if !attacks {
 		return text
 	}

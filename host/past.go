@@ -40,14 +40,15 @@ func newPasts(cfg *config.Config, before map[string]*past) map[string]*past {
 	return pasts
 }
 
-// rests is why the filter could not be started, as long as it is not to be tried again.
+// rests is why the filter could not be started, as long as it is not to be tried again, or
+// not by anybody who would have to wait for it.
 func (p *past) rests() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed == nil || !time.Now().Before(p.next) {
-		return nil
+	if p.failed != nil && (mayMend(p.failed) || time.Now().Before(p.next)) {
+		return p.failed
 	}
-	return p.failed
+	return nil
 }
 
 // tried takes down how a start went.

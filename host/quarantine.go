@@ -27,6 +27,11 @@ type mending struct {
 	cancel context.CancelFunc
 	tries  sync.WaitGroup
 
+	// serves is closed when the generation serves, without those that have not started
+	// yet, and log is there.
+	serves chan struct{}
+	log    *slog.Logger
+
 	mu     sync.Mutex // guards what follows, and that one plugin is replaced at a time
 	broken []brokenFilter
 	active bool // the generation does more than answer streams
@@ -40,6 +45,7 @@ type brokenFilter struct {
 
 func (m *mending) init() {
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.serves = make(chan struct{})
 }
 
 // note takes down that a filter could not be started.
@@ -60,20 +66,52 @@ func (m *mending) end() {
 func (g *generation) mend(log *slog.Logger) {
 	m := &g.mending
 	for _, b := range m.broken { // no more come
-		log := log.With(slog.String("filter", b.filter.Name), slog.String("tenant", b.filter.Tenant))
-		const text = "the tenant's filter could not be started and is in quarantine: it is not asked, and its on_failure decides; "
-		attrs := []any{slog.String("kind", b.filter.Kind), slog.String("module", b.filter.Module), slog.String("on_failure", b.filter.OnFailure), slog.Any("error", b.err)}
-		if !mayMend(b.err) {
-			log.Error(text+"it is tried again when a file of it changes", attrs...)
-			continue
+		if errors.Is(b.err, plugin.ErrStarting) {
+			about(log, &b.filter).Warn("the tenant's filter is still starting: it is not asked before it has, and its on_failure decides",
+				slog.String("limit", "limits.start"), slog.Duration("value", g.config.Limits.Start))
+			continue // startTenants goes on
 		}
-		log.Error(text+"it is tried again when a file of it changes, and every now and then", attrs...)
 		m.tries.Add(1)
 		go func() {
 			defer m.tries.Done()
-			g.tryAgain(b, log)
+			g.quarantined(b, log)
 		}()
 	}
+	m.log = log
+	close(m.serves)
+}
+
+func about(log *slog.Logger, f *config.Filter) *slog.Logger {
+	return log.With(slog.String("filter", f.Name), slog.String("tenant", f.Tenant))
+}
+
+// quarantined says that a filter is in quarantine, and tries it again if that may help.
+func (g *generation) quarantined(b brokenFilter, log *slog.Logger) {
+	log = about(log, &b.filter)
+	const text = "the tenant's filter could not be started and is in quarantine: it is not asked, and its on_failure decides; "
+	attrs := []any{slog.String("kind", b.filter.Kind), slog.String("module", b.filter.Module), slog.String("on_failure", b.filter.OnFailure), slog.Any("error", b.err)}
+	if !mayMend(b.err) {
+		log.Error(text+"it is tried again when a file of it changes", attrs...)
+		return
+	}
+	log.Error(text+"it is tried again when a file of it changes, and every now and then", attrs...)
+	g.tryAgain(b, log)
+}
+
+// startedLate is what becomes of a filter whose start is over after the generation began to
+// serve: it came up as p, or b says why not.
+func (g *generation) startedLate(b brokenFilter, p *plugin.Plugin, options plugin.Options) {
+	if g.mending.ctx.Err() != nil && b.err != nil {
+		return
+	}
+	g.shared.past(&b.filter).tried(b.err)
+	if b.err == nil {
+		g.replace(b.index, p)
+		about(g.mending.log, &b.filter).Info("the tenant's filter has started: it is asked from now on")
+		return
+	}
+	g.replace(b.index, plugin.Unstarted(options, b.err))
+	g.quarantined(b, g.mending.log)
 }
 
 // mayMend tells whether a filter that was not started for the reason of err may be
@@ -99,7 +137,6 @@ func (g *generation) tryAgain(b brokenFilter, log *slog.Logger) {
 		if err != nil {
 			return // it was right before
 		}
-		options.PaysForStart = true
 		if !options.WaitAllowed(g.mending.ctx) { // the last try may have been dear
 			return
 		}

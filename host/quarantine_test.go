@@ -52,7 +52,7 @@ func brokenFilters(t *testing.T) map[string]struct{ keys, says string } {
 // ofTenant is a configuration with a filter of ci's, and everybody's noop.
 func ofTenant(t *testing.T, keys string) (text string, sockets map[string]string) {
 	t.Helper()
-	text, sockets = twoTenants(t, "noop", "memory: 1MiB")
+	text, sockets = twoTenants(t, "noop", "memory: 1MiB, cpu: 1m") // for loops that are soon over
 	before, _, _ := strings.Cut(text, "filters:")
 	return fmt.Sprintf("%sverify: {keys: [RWTQEie2DiToCpjpFAwsONf6DNgwE78UaWDLIFmpcvPdyZ1bXIhZSE1d]}\nfilters:\n  - {name: mine, module: %s}\n  - {name: of-ci, tenant: ci, %s}\n",
 		before, hosttest.Guest(t, "noop"), keys), sockets

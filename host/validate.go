@@ -92,6 +92,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		r.Signed = signedAs(&f)
 		var p *plugin.Plugin
 		options, err := pluginOptions(&f, &cfg.Limits, shared)
+		options.FreeStart = true
 		if err == nil {
 			p, err = startPlugin(ctx, engine.vm, &f, options)
 		}

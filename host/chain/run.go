@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -659,8 +660,12 @@ func (s *Stream) fail(f *filterStream, err error) bool {
 		return true
 	}
 	f.state = failed
+	what := "failed"
+	if errors.Is(err, plugin.ErrStarting) {
+		what = "is still starting"
+	}
 	s.gatewayAnswer(VerdictFail, f, 503,
-		fmt.Sprintf("filter %q failed, and a request that it did not judge is denied", f.name()), err.Error())
+		fmt.Sprintf("filter %q %s, and a request that it did not judge is denied", f.name(), what), err.Error())
 	return false
 }
 

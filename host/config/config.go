@@ -303,6 +303,11 @@ type Limits struct {
 	// Default 2 s.
 	Stream time.Duration
 
+	// Start is how long a start or a reload waits for tenants' filters, all of them
+	// together, to start: one that has not by then is in service when it has. Wall
+	// time, and default 5 s.
+	Start time.Duration
+
 	// Pause is how long a filter may hold a stream that it paused, all its pauses
 	// together. Default 30 s.
 	Pause time.Duration

@@ -104,6 +104,9 @@ func allSettings() []setting {
 		{path: "limits.stream", standard: "2s", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Stream = l.duration(v, "limits.stream", time.Millisecond, time.Hour)
 		}},
+		{path: "limits.start", standard: "5s", set: func(l *loader, c *Config, v *value) {
+			c.Limits.Start = l.duration(v, "limits.start", time.Millisecond, 10*time.Minute)
+		}},
 		{path: "limits.pause", standard: "30s", set: func(l *loader, c *Config, v *value) {
 			c.Limits.Pause = l.duration(v, "limits.pause", time.Millisecond, 24*time.Hour)
 		}},

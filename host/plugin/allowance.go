@@ -17,6 +17,7 @@ import (
 // Nil bounds nothing. It is safe for concurrent use.
 type Allowance struct {
 	perSecond int64
+	most      int64         // that the bucket holds
 	value     time.Duration // as it was written
 
 	mu    sync.Mutex // guards what follows
@@ -28,7 +29,7 @@ type Allowance struct {
 // milliseconds are a quarter of one processor.
 func NewAllowance(perSecond time.Duration) *Allowance {
 	units := max(vm.Fuel(perSecond), 1)
-	return &Allowance{perSecond: units, value: perSecond, level: units, since: time.Now()}
+	return &Allowance{perSecond: units, most: units, value: perSecond, level: units, since: time.Now()}
 }
 
 // written is what a second brings.
@@ -39,7 +40,7 @@ func (a *Allowance) fill() {
 	now := time.Now()
 	elapsed := min(now.Sub(a.since), time.Minute)
 	if gained := int64(float64(a.perSecond) * elapsed.Seconds()); gained > 0 {
-		a.level = min(a.level+gained, a.perSecond)
+		a.level = min(a.level+gained, a.most)
 		a.since = now
 	}
 }

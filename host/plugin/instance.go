@@ -48,6 +48,7 @@ type Instance struct {
 	used       int64 // fuel, by the last callback
 	made       int64 // what making and starting it has cost, in units
 	paid       int64 // the same of the last callback, and of what the host did for it
+	prepaid    int64 // of made, while it was being started
 	spent      bool  // it belonged to one stream, which is over
 	ending     bool  // its root context is told of its end
 	// finished holds contexts whose guest called proxy_done inside a callback;
@@ -83,6 +84,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		Fuel:    vm.Fuel(p.options.StartTimeout),
 		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
 		Party:   p.party(),
+		Pace:    i.startPace(),
 		Stdout:  guestWriter{caller, abi.LogLevelInfo},
 		Stderr:  guestWriter{caller, abi.LogLevelError},
 	})
@@ -97,13 +99,15 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	}()
 	err = i.begin()
 	i.made = i.used + machine.StartUsed() + machine.Owed()
-	if p.up.Load() || p.options.PaysForStart { // it replaces one that crashed, or could not be put back: that is the filter's to pay
-		p.spend(i.made)
-	}
+	i.payForStart(i.made)
 	i.used = 0
 	if err != nil {
+		if p.ctx.Err() != nil { // which may be why it ended
+			err = ErrClosed
+		}
 		return nil, err
 	}
+	machine.SetPace(nil)
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
 	i.serving = true
 	return i, nil

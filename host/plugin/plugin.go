@@ -70,9 +70,11 @@ type Options struct {
 	// StartTimeout bounds an instance's start and each configuration callback.
 	// 0 means five seconds: modules built by plain Go take long to initialise.
 	StartTimeout time.Duration
-	// PaysForStart says that what its start computes is taken out of the allowances, as
-	// the start of an instance that replaces another is: it was tried before.
-	PaysForStart bool
+	// FreeStart says that what its start computes is nobody's to pay, and so waits for
+	// nothing: somebody wants to know whether it comes up. Without it, the start of a
+	// tenant's filter is paid for while it runs, and waits whenever the allowances, or
+	// what starts may take of the tenant's, are used up.
+	FreeStart bool
 	// Stages limits the stages that the filter is called at. 0 means all that
 	// the module exports.
 	Stages Stages
@@ -165,8 +167,9 @@ type Plugin struct {
 }
 
 // New compiles the module, starts one instance with the real configuration as
-// the canary, and, when that one came up, the others. An error is a
-// *StartError or one of package vm's errors of compilation.
+// the canary, and, when that one came up, the others. For a tenant's filter that takes
+// as long as its allowances say, see Options.FreeStart, or until ctx ends. An error is a
+// *StartError, one of package vm's errors of compilation, or the end of ctx.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
 	options = options.withDefaults()
 	compile := engine.Compile
@@ -186,7 +189,12 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 	if options.Isolation == PerStream {
 		p.shards, p.fresh = nil, newFreshSupply(p, options.Instances, options.MaxInstances)
 	}
-	if err := p.protect(p.start); err != nil {
+	unhook := context.AfterFunc(ctx, p.stop)
+	err = p.protect(p.start)
+	if !unhook() {
+		err = fmt.Errorf("start %s: %w", options.Name, context.Cause(ctx))
+	}
+	if err != nil {
 		p.Close(ctx)
 		return nil, err
 	}
@@ -249,53 +257,6 @@ func newPlugin(options Options) *Plugin {
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p
-}
-
-func (p *Plugin) start() error {
-	if err := p.link(); err != nil {
-		return &StartError{Step: "link", Err: err}
-	}
-	if err := p.checkMemory(); err != nil {
-		return &StartError{Step: "memory", Err: err}
-	}
-	if p.fresh != nil {
-		instance, err := p.startInstance(freshShard)
-		if err != nil {
-			return err
-		}
-		p.takeHints(instance)
-		p.fresh.warm <- instance
-		if err := p.fresh.remember(instance); err != nil {
-			return &StartError{Step: "memory", Err: fmt.Errorf("what each stream's instance is put back to is to be kept: %w", err)}
-		}
-		p.wait.Add(1)
-		go p.fresh.refill()
-		return nil
-	}
-	for i := range p.shards {
-		instance, err := p.startInstance(i)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			p.takeHints(instance)
-		}
-		p.shards[i].instance.Store(instance)
-		if !p.options.Service {
-			instance.armTick()
-		}
-	}
-	return nil
-}
-
-// takeHints asks the canary what the filter says of itself.
-func (p *Plugin) takeHints(canary *Instance) {
-	canary.lock() // the answer to a call that it made in its start may be on its way in
-	defer canary.unlock()
-	p.stages = p.called(canary.root.stages())
-	p.operations = canary.root.hint("sluice\x00operations")
-	p.resource = slices.Contains(canary.root.hint("sluice\x00references"), "resource")
-	p.records = string(canary.root.values["sluice\x00response_body"]) == "records"
 }
 
 // Name is the filter's name.

@@ -15,6 +15,7 @@ import (
 type Tenant struct {
 	limits TenantLimits
 	cpu    *Allowance
+	starts *Allowance     // what of cpu starts may take
 	memory *vm.MemoryPool // of this generation's filters
 	total  *vm.MemoryPool // of all generations'
 
@@ -76,6 +77,7 @@ func (t *Tenant) Next(limits TenantLimits) *Tenant {
 		lines:     t.lines,
 		questions: t.questions,
 		cpu:       t.cpu,
+		starts:    t.starts,
 		total:     t.total,
 	}
 	if limits.Resolves != t.limits.Resolves {
@@ -98,8 +100,8 @@ func (t *Tenant) limitQuestions() {
 }
 
 func (t *Tenant) limitCPU() {
-	if t.cpu = nil; t.limits.CPU > 0 {
-		t.cpu = NewAllowance(t.limits.CPU)
+	if t.cpu, t.starts = nil, nil; t.limits.CPU > 0 {
+		t.cpu, t.starts = NewAllowance(t.limits.CPU), forStarts(t.limits.CPU)
 	}
 }
 

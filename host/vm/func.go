@@ -87,7 +87,7 @@ func (f *Func) enter(start bool) error {
 	}
 	outermost := i.depth == 0
 	if outermost {
-		i.budget = i.fuel
+		i.budget, i.paced = i.fuel, 0
 		i.begin(i.budget)
 	}
 	i.depth++

@@ -38,9 +38,11 @@ type Instance struct {
 	stacks      int
 	stacksTaken int64
 	party       string
-	budget      int64 // what the last call was given
-	used        int64 // what it has used, when it is over: asked for more than once, and slow to ask
-	rest        int64 // what it left of its slice
+	pace        func(units int64) bool // see InstanceOptions
+	paced       int64                  // what of the call that is running it was told of
+	budget      int64                  // what the last call was given
+	used        int64                  // what it has used, when it is over: asked for more than once, and slow to ask
+	rest        int64                  // what it left of its slice
 
 	started  int64 // what making it has cost, and Start has used
 	owed     int64 // see Owed
@@ -65,6 +67,11 @@ type InstanceOptions struct {
 	// Party is with whom the instance takes turns when many calls compute at length:
 	// instances of one party have one turn between them. "" is a party like others.
 	Party string
+	// Pace is told, while a call computes at length, how much it has used since it was
+	// told last, and may wait before it returns: it calls Rest first then. What a call uses
+	// after that it is not told of, nor of calls that are short. False ends the call like a
+	// lack of fuel. Nil: no call waits for anything but its turn.
+	Pace func(units int64) bool
 	// Stdout and Stderr are given what the guest prints, a line a Write, without
 	// the line's end. They are written to by the goroutine that calls. Nil
 	// drops it.
@@ -89,6 +96,7 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 		context: options.Context,
 		funcs:   make(map[string]*Func),
 		party:   options.Party,
+		pace:    options.Pace,
 		started: m.code.makeUnits,
 		pool:    options.Memory.Pool,
 	}
@@ -184,6 +192,9 @@ func exitedWithZero(err error) bool {
 // Memory is the guest's memory. What is read from it is a view, valid until the
 // guest runs again. It is unusable when the module has none.
 func (i *Instance) Memory() api.Memory { return i.memory }
+
+// SetPace changes InstanceOptions.Pace, from the next call on.
+func (i *Instance) SetPace(pace func(units int64) bool) { i.pace = pace }
 
 // Poisoned tells whether a call trapped: nothing can be called any more.
 func (i *Instance) Poisoned() bool { return i.poisoned.Load() }

@@ -60,8 +60,17 @@ func (i *Instance) pauses() bool { return i.depth > 0 && int64(i.tank.Get()) < 0
 func (i *Instance) pause() {
 	left := i.left()
 	i.fill(left)
-	if left < 0 || i.budget-left < briefUnits/2 { // see begin
+	used := i.budget - left
+	if left < 0 || used < briefUnits/2 { // see begin
 		return
+	}
+	if i.pace != nil {
+		more := used - i.paced
+		i.paced = used
+		if !i.pace(more) {
+			i.fill(-1)
+			return
+		}
 	}
 	i.turn()
 }

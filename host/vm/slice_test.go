@@ -172,3 +172,42 @@ func TestACallThatHasWaitedWaitsForALane(t *testing.T) {
 		})
 	}
 }
+
+// Who computes at length tells what it has used as it goes, and can be held up, or ended.
+func TestACallThatComputesAtLengthIsPaced(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	const fuel = 10_000_000
+	var told int64
+	var pieces, most int
+	free := 0
+	var i *vm.Instance
+	pace := func(units int64) bool {
+		told += units
+		pieces++
+		i.Rest()
+		free, _ = engine.Lanes()
+		return most == 0 || pieces < most
+	}
+	all, _ := engine.Lanes()
+	for _, c := range []struct {
+		most        int
+		least, upTo int64
+	}{{0, fuel - 300_000, fuel}, {3, 400_000, 1_000_000}} {
+		told, pieces, most = 0, 0, c.most
+		var err error
+		if i, err = compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: fuel, Pace: pace}); err != nil {
+			t.Fatal(err)
+		}
+		defer i.Close()
+		_, err = i.Func("spin").Call()
+		if trap := trapped(t, err, "used up its fuel of 10000000 units"); !trap.OutOfFuel {
+			t.Error("not out of fuel")
+		}
+		if told < c.least || told > c.upTo || c.most > 0 && pieces != c.most {
+			t.Errorf("it told of %d units in %d pieces, want %d to %d", told, pieces, c.least, c.upTo)
+		}
+		if free != all {
+			t.Errorf("%d lanes were free while it was held up, want %d", free, all)
+		}
+	}
+}

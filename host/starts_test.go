@@ -1,0 +1,89 @@
+package host_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/host/hosttest"
+)
+
+// ofTwo is a configuration of which ci's filter starts as fast as cpu lets it, and which
+// nobody waits for.
+func ofTwo(t *testing.T, guest, cpu string) (text string, sockets map[string]string) {
+	t.Helper()
+	text, sockets = twoTenants(t, "noop", "cpu: "+cpu)
+	return "limits: {start: 1ms}\n" + strings.Replace(text, hosttest.Guest(t, "noop"), hosttest.Guest(t, guest), 1), sockets
+}
+
+// comes waits until a tenant's request is answered like this.
+func comes(t *testing.T, what, socket string, want int, says string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		code, body := ask(t, "unix", socket, info)
+		if code == want && strings.Contains(body, says) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still %d %s, want %d with %q", what, code, body, want, says)
+		}
+	}
+}
+
+// A loop in a start, which takes hours here, keeps neither the gateway from starting nor
+// anybody's change from taking effect, nor the gateway from being shut down.
+func TestATenantsFilterThatLoopsInItsStartDelaysNobody(t *testing.T) {
+	text, sockets := ofTwo(t, "start-loop", "1ms")
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), adminYAML+text)
+	g.Log.Wait(t, "the tenant's filter is still starting: it is not asked before it has, and its on_failure decides")
+	comes(t, "the other tenant", sockets["dev"], 200, "")
+	if code, body := ask(t, "unix", sockets["ci"], info); code != 503 || !strings.Contains(body, `filter \"of-ci\" is still starting, and a request that it did not judge is denied`) {
+		t.Errorf("got %d %s, want it denied for now", code, body)
+	}
+	g.Log.Wait(t, `"reason":"the filter is still starting"`)
+	if f := shownFilter(t, g, "of-ci"); !f.Quarantined || f.Problem != "the filter is still starting" || f.Instances != 0 {
+		t.Errorf("shown as %+v", f)
+	}
+	for n, c := range []struct {
+		guest string
+		want  int
+	}{{"deny", 403}, {"noop", 200}, {"deny", 403}} {
+		before, after, _ := strings.Cut(text, "  - {name: of-dev")
+		g.Write(adminYAML + before + fmt.Sprintf("  - {name: of-dev, module: %s, tenant: dev, capabilities: all}\n", hosttest.Guest(t, c.guest)))
+		if _, rest, more := strings.Cut(after, "\n"); more && rest != "" {
+			t.Fatalf("more filters than this test knows of: %s", rest)
+		}
+		if err := g.Reload(t.Context()); err != nil {
+			t.Fatalf("reload %d: %v", n, err)
+		}
+		comes(t, fmt.Sprintf("the other tenant after reload %d", n), sockets["dev"], c.want, "")
+	}
+}
+
+// A good filter that takes longer serves when it is ready, without another reload; and what
+// is not good is in quarantine from then on, for its own reason.
+func TestAFilterThatStartsLateServesFromThenOn(t *testing.T) {
+	text, sockets := ofTwo(t, "slow-start", "40ms")
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), adminYAML+text)
+	g.Log.Wait(t, "the tenant's filter is still starting")
+	g.Log.Wait(t, "the tenant's filter has started: it is asked from now on")
+	comes(t, "the one that is late", sockets["ci"], 200, "")
+	if f := shownFilter(t, g, "of-ci"); f.Quarantined || f.Problem != "" || f.Instances == 0 {
+		t.Errorf("shown as %+v", f)
+	}
+	if n := g.Stats().Generation; n != 1 {
+		t.Errorf("generation %d serves, want the first", n)
+	}
+}
+
+func TestAFilterThatFailsLateIsInQuarantine(t *testing.T) {
+	text, sockets := ofTwo(t, "start-loop", "10s")
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), adminYAML+text)
+	g.Log.Wait(t, "the tenant's filter is still starting")
+	g.Log.Wait(t, "the tenant's filter could not be started and is in quarantine")
+	comes(t, "the one that fails", sockets["ci"], 503, `filter \"of-ci\" failed`)
+	if f := shownFilter(t, g, "of-ci"); !f.Quarantined || !strings.Contains(f.Problem, "used up its fuel") {
+		t.Errorf("shown as %+v", f)
+	}
+}
