@@ -31,6 +31,7 @@ type origin struct {
 	signature *value
 	path      string // of the signature
 	name      string // that is signed
+	named     *value
 	version   trust.Version
 	versioned *value
 }
@@ -116,7 +117,7 @@ func (l *loader) originKeys(f *Filter, known fields) {
 		if err := trust.CheckName(text); ok && err != nil {
 			l.failf(v, "signed_as: %s", err)
 		}
-		f.origin.name = text
+		f.origin.name, f.origin.named = text, v
 	}
 	known["version"] = func(v *value) { f.origin.version, f.origin.versioned = l.version(v, "version"), v }
 }
@@ -166,13 +167,13 @@ func (l *loader) checkOrigin(c *Config, f *Filter) {
 		}
 	}
 	if len(keys) == 0 {
-		if at := firstOf(o.signature, o.versioned); at != nil {
+		if at := firstOf(o.signature, o.versioned, o.named); at != nil {
 			l.fail(at.pos, "a signature cannot be checked without keys", "write verify: {keys: [RW…]}, at the top of the configuration")
 		}
 		return
 	}
 	l.watched(o.path)
-	wanted := l.verify.required || owner != nil || o.signature != nil || o.versioned != nil
+	wanted := l.verify.required || owner != nil || o.demands()
 	signature, err := readRegular(o.path, trust.MaxSignature)
 	switch {
 	case os.IsNotExist(err) && !wanted:
@@ -226,13 +227,17 @@ func (l *loader) leastVersion(o *origin, owner *Tenant) (trust.Version, bool) {
 	return least, stated
 }
 
+// demands tells whether the filter itself says that its module has to be signed: what it says
+// of a signature would else be true of one that is there, and mean nothing of one that is not.
+func (o *origin) demands() bool { return firstOf(o.signature, o.versioned, o.named) != nil }
+
 // demandVersion refuses a filter that has to be signed and may be of any version: whoever
 // puts an old module of the signer's into its place, with a hole that has since been closed,
 // would have it believed. owner is as for checkSignature.
 func (l *loader) demandVersion(f *Filter, owner *Tenant) {
 	o := &f.origin
 	// Without keys nothing can be signed, which is a problem of its own.
-	demanded := owner != nil || len(l.verify.keys) > 0 && (l.verify.required || o.signature != nil)
+	demanded := owner != nil || len(l.verify.keys) > 0 && (l.verify.required || o.demands())
 	if _, stated := l.leastVersion(o, owner); stated || !demanded {
 		return
 	}
