@@ -1,9 +1,11 @@
 package host_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
 )
@@ -16,7 +18,9 @@ func get(t *testing.T, g *hosttest.Gateway, target, field string) (int, string) 
 
 func getWith(t *testing.T, client *http.Client, target, field string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://d"+target, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a request that hangs fails
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://d"+target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -290,28 +290,22 @@ func (g *Gateway) reload(ctx context.Context) error {
 	if g.life.Err() != nil {
 		return errShutDown
 	}
-	cfg, err := g.load()
 	old := g.current.Load()
+	cfg, err := g.readChanged(old)
 	// The watcher has to know what this was made from even if nothing comes of
 	// it: what is wrong may be mended in a file that only this configuration names.
-	defer g.follow(cfg, err)
+	defer func() { g.follow(cfg, err) }()
 	if err != nil {
 		return err
 	}
-	if cfg.Digest() == old.config.Digest() {
-		return ErrUnchanged
-	}
-	if err := g.checkListeners(cfg.Listeners, old.config.Listeners); err != nil {
+	waited, err := g.makeRoom(ctx)
+	if err != nil {
 		return err
 	}
-	switch {
-	case cfg.Store != old.config.Store:
-		return errors.New("store cannot be changed while the gateway runs: restart it, or put it back")
-	case cfg.Admin != old.config.Admin:
-		return errors.New("admin cannot be changed while the gateway runs: restart it, or put it back")
-	}
-	if err := g.makeRoom(ctx); err != nil {
-		return err
+	if waited { // for seconds, and what is asked for is what the files say now
+		if cfg, err = g.readChanged(old); err != nil {
+			return err
+		}
 	}
 	if g.life.Err() != nil { // meanwhile
 		return errShutDown
@@ -355,6 +349,28 @@ func (g *Gateway) reload(ctx context.Context) error {
 	g.log.Info("configuration reloaded", slog.Uint64("generation", next.number), slog.Int("filters", len(cfg.Filters)))
 	g.retire(old, cfg.Reload.Drain)
 	return nil
+}
+
+// readChanged reads the configuration. With an error it cannot take the place of the old
+// one, though it could be read if it is not nil.
+func (g *Gateway) readChanged(old *generation) (*config.Config, error) {
+	cfg, err := g.load()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Digest() == old.config.Digest() {
+		return cfg, ErrUnchanged
+	}
+	if err := g.checkListeners(cfg.Listeners, old.config.Listeners); err != nil {
+		return cfg, err
+	}
+	switch {
+	case cfg.Store != old.config.Store:
+		return cfg, errors.New("store cannot be changed while the gateway runs: restart it, or put it back")
+	case cfg.Admin != old.config.Admin:
+		return cfg, errors.New("admin cannot be changed while the gateway runs: restart it, or put it back")
+	}
+	return cfg, nil
 }
 
 // checkListeners refuses what cannot be changed while connections are open.

@@ -292,3 +292,25 @@ func TestAChangedFileWaitsForOldGenerationsAndIsTakenThen(t *testing.T) {
 		t.Error("a stream was cut")
 	}
 }
+
+// Whoever asks for a reload means what the files say when it happens.
+func TestAReloadThatWaitsTakesWhatTheFilesSayThen(t *testing.T) {
+	g := hosttest.StartGateway(t, longEngine(t).Address(), longDrain+filters(t, "noop"))
+	var ends []func()
+	for n := range 4 {
+		ends = append(ends, openEvents(t, g.Socket))
+		reloaded(t, g, longDrain+filters(t, "noop"), n)
+	}
+	g.Write(longDrain + filters(t, "noop") + "owner_label: waits\n")
+	asked := make(chan error, 1)
+	go func() { asked <- g.Reload(t.Context()) }()
+	g.Log.Wait(t, `"msg":"the reload waits until requests of an older configuration have ended, or for a short time","retiring":4,"most":4`)
+	g.Write(longDrain + filters(t, "deny"))
+	ends[1]()
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := get(t, g, "/info", ""); code != 403 {
+		t.Errorf("got %d, want what the files say", code)
+	}
+}

@@ -100,13 +100,19 @@ func (g *Gateway) waitForRoom(ctx context.Context) error {
 
 // makeRoom sees to it, before a reload, that there are not too many old generations, nor too
 // much memory of operators' filters in them: for the oldest one the drain time is over then.
-func (g *Gateway) makeRoom(ctx context.Context) error {
+// It tells whether it had to wait for that.
+func (g *Gateway) makeRoom(ctx context.Context) (waited bool, err error) {
 	patience := time.NewTimer(reloadPatience)
 	defer patience.Stop()
 	for {
 		n, oldest, changed := g.retirement.state()
 		if n == 0 || n < maxRetiring && g.current.Load().shared.memory.hasRoom() {
-			return nil
+			return waited, nil
+		}
+		if !waited {
+			waited = true
+			g.log.Info("the reload waits until requests of an older configuration have ended, or for a short time",
+				slog.Int("retiring", n), slog.Int("most", maxRetiring), slog.Duration("patience", reloadPatience))
 		}
 		select {
 		case <-changed:
@@ -117,7 +123,7 @@ func (g *Gateway) makeRoom(ctx context.Context) error {
 			// It ends as soon as its callbacks do.
 			patience.Reset(reloadPatience)
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return waited, context.Cause(ctx)
 		}
 	}
 }

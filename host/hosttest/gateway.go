@@ -119,7 +119,9 @@ func (g *Gateway) Client() *http.Client {
 // Do sends a request and reads the whole answer.
 func (g *Gateway) Do(method, target, contentType, body string) (*http.Response, string) {
 	g.t.Helper()
-	req, err := http.NewRequestWithContext(g.t.Context(), method, "http://docker"+target, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute) // a request that hangs fails
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://docker"+target, strings.NewReader(body))
 	if err != nil {
 		g.t.Fatal(err)
 	}
