@@ -3,10 +3,12 @@ package host_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/hosttest"
+	"github.com/sluice-gateway/sluice/host/hosttest/menagerie"
 )
 
 // ofTwo is a configuration of which ci's filter starts as fast as cpu lets it, and which
@@ -86,4 +88,32 @@ func TestAFilterThatFailsLateIsInQuarantine(t *testing.T) {
 	if f := shownFilter(t, g, "of-ci"); !f.Quarantined || !strings.Contains(f.Problem, "used up its fuel") {
 		t.Errorf("shown as %+v", f)
 	}
+}
+
+// Filters that start in time are in service when a reload takes effect: it costs nobody a request.
+func TestAReloadOfGoodTenantsFiltersLosesNoRequest(t *testing.T) {
+	text, sockets := twoTenants(t, "slow-start", "cpu: 1m")
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), text)
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for _, socket := range sockets {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if code, err := send(t.Context(), socket, menagerie.Get); code != 200 || err != nil {
+					t.Errorf("%s got %d, %v", socket, code, err)
+					return
+				}
+			}
+		})
+	}
+	for n := range 5 {
+		reloaded(t, g, text, n)
+	}
+	close(stop)
+	clients.Wait()
 }
