@@ -80,12 +80,12 @@ func TestAFilterThatStartsLateServesFromThenOn(t *testing.T) {
 }
 
 func TestAFilterThatFailsLateIsInQuarantine(t *testing.T) {
-	text, sockets := ofTwo(t, "start-loop", "10s")
+	text, sockets := ofTwo(t, "slow-refuse", "20ms")
 	g := hosttest.StartGateway(t, infoEngine(t).Address(), adminYAML+text)
 	g.Log.Wait(t, "the tenant's filter is still starting")
 	g.Log.Wait(t, "the tenant's filter could not be started and is in quarantine")
 	comes(t, "the one that fails", sockets["ci"], 503, `filter \"of-ci\" failed`)
-	if f := shownFilter(t, g, "of-ci"); !f.Quarantined || !strings.Contains(f.Problem, "used up its fuel") {
+	if f := shownFilter(t, g, "of-ci"); !f.Quarantined || !strings.Contains(f.Problem, "refused its configuration") {
 		t.Errorf("shown as %+v", f)
 	}
 }
