@@ -59,20 +59,19 @@ func (i *Instance) pauses() bool { return i.depth > 0 && int64(i.tank.Get()) < 0
 // or traps when there is none.
 func (i *Instance) pause() {
 	left := i.left()
-	i.fill(left)
 	used := i.budget - left
-	if left < 0 || used < briefUnits/2 { // see begin
-		return
-	}
-	if i.pace != nil {
+	brief := left < 0 || used < briefUnits/2 // see begin
+	if !brief && i.pace != nil {
 		more := used - i.paced
 		i.paced = used
 		if !i.pace(more) {
-			i.fill(-1)
-			return
+			left, brief = -1, true
 		}
 	}
-	i.turn()
+	i.fill(left)
+	if !brief {
+		i.turn()
+	}
 }
 
 // turn lets somebody else compute, if anybody waits, and comes back with a lane.
