@@ -15,6 +15,9 @@ import (
 // made for the stream (stage Answer) may read, and may change what the filter
 // holds.
 
+// Tenant implements plugin.State.
+func (f *filterStream) Tenant() string { return f.stream.info.Client.Tenant }
+
 // Lock implements plugin.State.
 func (f *filterStream) Lock() { f.stream.mu.Lock() }
 

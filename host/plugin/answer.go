@@ -101,14 +101,17 @@ func (call *pendingCall) deliver(a answer, last bool, c callback, args ...int) b
 // one waited for the instance: then it is late, and nothing was done.
 func (call *pendingCall) deliverNow(a answer, last bool, c callback, args ...int) (wanted, late bool) {
 	i := call.instance
-	i.lock()
-	state := i.stateOf(call.owner)
+	i.lock(i.plugin.ownParty)
+	state, party := i.stateOf(call.owner), i.plugin.ownParty
+	if state != nil {
+		party = i.contexts[call.owner].party
+	}
 	i.unlock()
 	if state != nil {
 		state.Lock()
 		defer state.Unlock()
 	}
-	i.background(func() error {
+	i.background(party, func() error {
 		if call.dropped {
 			return nil
 		}

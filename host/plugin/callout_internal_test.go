@@ -114,7 +114,7 @@ func TestStatusesOfGRPCCalls(t *testing.T) {
 	t.Cleanup(server.Stop)
 	p := startCaller(t, "{}", callout.Options{Address: "unix://" + l.Addr().String(), Timeout: time.Minute, Body: 100})
 	i := p.shards[0].instance.Load()
-	i.lock()
+	i.lock("")
 	defer i.unlock()
 	c := &i.callouts
 	open := func(make func([]byte, hostcall.GRPCCall) (uint32, abi.Status)) uint32 {

@@ -82,7 +82,7 @@ type origin struct {
 
 // remember keeps the canary's state. An error says that there is no memory for it.
 func (f *freshSupply) remember(canary *Instance) error {
-	canary.lock() // as in takeHints
+	canary.lock(f.plugin.ownParty) // as in takeHints
 	defer canary.unlock()
 	if canary.lost.Load() {
 		return nil
@@ -113,7 +113,7 @@ func (f *freshSupply) restore(i *Instance) bool {
 }
 
 // acquire returns an instance that no stream has seen, locked.
-func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
+func (f *freshSupply) acquire(ctx context.Context, party string) (*Instance, error) {
 	if err := takeSlot(ctx, f.slots, acquireWait); errors.Is(err, errNoSlot) {
 		return nil, ErrTooManyInstances
 	} else if err != nil {
@@ -138,7 +138,7 @@ func (f *freshSupply) acquire(ctx context.Context) (*Instance, error) {
 	}
 	f.live[instance] = struct{}{}
 	f.mu.Unlock()
-	instance.lock()
+	instance.lock(party)
 	if instance.lost.Load() { // closed with the plugin just now, or crashed by an answer to a call of its start
 		f.discard(instance)
 		instance.unlock()
@@ -259,7 +259,7 @@ func (f *freshSupply) close() {
 	}
 	f.mu.Unlock()
 	for _, instance := range live {
-		instance.lock()
+		instance.lock(f.plugin.ownParty)
 		f.discard(instance)
 		instance.unlock()
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,14 +28,12 @@ type Instance struct {
 	alloc  *vm.Func
 	root   rootContext
 
-	// queue counts who holds mu or waits for it; see lock.
-	queue atomic.Int32
 	// lost is set, and never reset, once the instance may not be entered again.
 	lost atomic.Bool
 	// served is set once a stream came to its end here.
 	served atomic.Bool
 
-	mu       sync.Mutex // held for one callback; guards what follows
+	entrance // its lock, held for one callback; guards what follows
 	contexts map[uint32]*Stream
 	nextID   uint32
 	current  hostcall.Context // the effective context
@@ -76,14 +73,14 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	i.root.init(i)
 	i.callouts.instance = i
 	i.current = &i.root
-	i.lock()
+	i.lock(p.ownParty)
 	defer i.unlock()
 	caller := i.caller()
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
 		Context: caller,
 		Fuel:    vm.Fuel(p.options.StartTimeout),
 		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
-		Party:   p.party(),
+		Party:   p.ownParty,
 		Pace:    i.startPace(),
 		Stdout:  guestWriter{caller, abi.LogLevelInfo},
 		Stderr:  guestWriter{caller, abi.LogLevelError},
@@ -111,30 +108,6 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	machine.SetFuel(vm.Fuel(p.options.CallTimeout))
 	i.serving = true
 	return i, nil
-}
-
-// party is whose turn it is when filters compute at length: a tenant's, or else the
-// filter's own. What stands before the names cannot be in one.
-func (p *Plugin) party() string {
-	if tenant := p.Tenant(); tenant != "" {
-		return "tenant " + tenant
-	}
-	return p.options.Name
-}
-
-// lock is what everybody enters the instance by. New streams look at the queue
-// to choose an instance.
-func (i *Instance) lock() {
-	i.queue.Add(1)
-	i.mu.Lock()
-}
-
-func (i *Instance) unlock() {
-	if i.spent {
-		i.plugin.fresh.discard(i)
-	}
-	i.mu.Unlock()
-	i.queue.Add(-1)
 }
 
 func (i *Instance) begin() error {
@@ -282,7 +255,7 @@ func (i *Instance) close() {
 // abandon closes an instance that no stream has had. The answer to a call that it
 // made in its start may be on its way in.
 func (i *Instance) abandon() {
-	i.lock()
+	i.lock(i.plugin.ownParty)
 	defer i.unlock()
 	i.close()
 }
@@ -291,7 +264,7 @@ func (i *Instance) abandon() {
 // callback that runs.
 func (i *Instance) shutdown() {
 	i.tick.disarm()
-	i.lock()
+	i.lock(i.plugin.ownParty)
 	defer i.unlock()
 	if i.lost.Load() {
 		return

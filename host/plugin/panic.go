@@ -26,10 +26,10 @@ func (p *Plugin) protect(work func() error) (err error) {
 	return work()
 }
 
-// background runs work on the instance that no stream waits for, under its
-// lock, and tells whether the instance is still in service.
-func (i *Instance) background(work func() error) bool {
-	i.lock()
+// background runs work on the instance that no stream waits for, on behalf of a party,
+// under its lock, and tells whether the instance is still in service.
+func (i *Instance) background(party string, work func() error) bool {
+	i.lock(party)
 	defer i.unlock()
 	if i.lost.Load() {
 		return false

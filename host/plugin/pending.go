@@ -31,7 +31,7 @@ func (i *Instance) scheduleExpiry() {
 		return
 	}
 	i.expiry = time.AfterFunc(pendingTime-time.Since(i.pending[0].since), func() {
-		i.background(func() error {
+		i.background(i.plugin.ownParty, func() error {
 			i.expiry = nil
 			now := time.Now()
 			i.expire(func(s *Stream) bool { return now.Sub(s.since) >= pendingTime })

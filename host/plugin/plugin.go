@@ -133,6 +133,10 @@ type Plugin struct {
 	// streamBudget is StreamTimeout in fuel, 0 for none.
 	streamBudget int64
 
+	// ownParty is whose turn it is where no request's tenant is known.
+	ownParty string
+	heavy    heavy
+
 	queues  queues
 	metrics *metrics.Filter
 	overdue rareLine // contexts that did not end by themselves
@@ -252,6 +256,8 @@ func newPlugin(options Options) *Plugin {
 		options: options,
 		log:     logger(&options),
 		changed: make(chan struct{}),
+
+		ownParty: ownParty(&options),
 	}
 	p.queues.plugin = p
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
@@ -341,7 +347,7 @@ func (p *Plugin) Quiesce() {
 	}
 	if instance := p.shards[0].instance.Load(); instance != nil {
 		instance.tick.disarm()
-		instance.lock() // a tick may be running
+		instance.lock(p.ownParty) // a tick may be running
 		instance.unlock()
 	}
 }

@@ -93,6 +93,7 @@ type state struct {
 	fields       abi.HeaderMap
 	stream       plugin.Stream
 	stages       []plugin.Stages
+	tenant       string
 }
 
 func (s *state) SetStage(stage plugin.Stages) { s.stages = append(s.stages, stage) }
@@ -100,6 +101,8 @@ func (s *state) SetStage(stage plugin.Stages) { s.stages = append(s.stages, stag
 func (s *state) HeaderMap(abi.MapType, hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	return &s.fields, abi.StatusOK
 }
+
+func (s *state) Tenant() string { return s.tenant }
 
 func (s *state) Lost() {}
 

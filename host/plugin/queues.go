@@ -184,7 +184,7 @@ func (q *queues) event(s *subscription) bool {
 		return false // its replacement registers anew
 	}
 	called, late := false, false
-	serves := i.background(func() error {
+	serves := i.background(i.plugin.ownParty, func() error {
 		if late, _ = q.plugin.exhausted(); late {
 			return nil // to others, while it waited for the instance
 		}

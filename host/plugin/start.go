@@ -46,7 +46,7 @@ func (p *Plugin) start() error {
 
 // takeHints asks the canary what the filter says of itself.
 func (p *Plugin) takeHints(canary *Instance) {
-	canary.lock() // the answer to a call that it made in its start may be on its way in
+	canary.lock(p.ownParty) // the answer to a call that it made in its start may be on its way in
 	defer canary.unlock()
 	p.stages = p.called(canary.root.stages())
 	p.operations = canary.root.hint("sluice\x00operations")

@@ -17,6 +17,9 @@ type State interface {
 	// from another context of the instance, in a tick for example, find the
 	// stream closed to them.
 	SetStage(Stages)
+	// Tenant is whose request the stream is, "" where nobody knows. It has its turn with
+	// those of the same.
+	Tenant() string
 	// Lock keeps the stages of the stream from running, and Unlock lets them,
 	// around a callback that comes from outside of the stream's way. Whoever
 	// takes the instance's lock as well takes this one first.
@@ -41,6 +44,7 @@ type Stream struct {
 	id       uint32
 	phase    phase     // guarded by the instance's lock
 	since    time.Time // when it began to wait
+	party    string    // whose turn its callbacks are
 	calls    int       // to other services, under way; guarded by the lock too
 	usage    usage
 	last     last
@@ -64,12 +68,13 @@ func (p *Plugin) Open(ctx context.Context, stream *Stream, state State) error {
 	if p.unstarted != nil {
 		return p.unstarted
 	}
-	instance, err := p.acquireInTurn(ctx)
+	party := p.party(state.Tenant())
+	instance, err := p.acquireInTurn(ctx, party)
 	if err != nil {
 		return err
 	}
 	defer instance.unlock()
-	*stream = Stream{instance: instance, state: state, id: instance.newID()}
+	*stream = Stream{instance: instance, state: state, id: instance.newID(), party: party}
 	instance.contexts[stream.id] = stream
 	instance.current = state
 	instance.used = 0
@@ -171,7 +176,7 @@ const fuelPerByte = 64
 // enter calls a callback of a stage, which is shown size bytes of a body.
 func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error) {
 	i := s.instance
-	if err := i.lockInTurn(); err != nil {
+	if err := i.lockInTurn(s.party); err != nil {
 		return abi.ActionPause, err
 	}
 	defer i.unlock()
@@ -190,6 +195,9 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 	i.vm.SetFuel(budget)
 	s.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
 	s.state.SetStage(0)
+	if i.used > vm.Brief && s.party != i.plugin.ownParty {
+		i.plugin.heavy.note(s.party)
+	}
 	if err != nil {
 		return abi.ActionPause, err
 	}
@@ -210,8 +218,8 @@ func (s *Stream) Done() (pending bool) {
 	}
 	// The guest has to be told in any case, and owes it. One that is lost computes
 	// nothing, but whoever closes it may be about to speak to the stream's state.
-	if i.lost.Load() || i.lockInTurn() != nil {
-		i.lock()
+	if i.lost.Load() || i.lockInTurn(s.party) != nil {
+		i.lock(s.party)
 	}
 	defer i.unlock()
 	if i.lost.Load() {

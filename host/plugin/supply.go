@@ -21,25 +21,25 @@ const acquireWait = time.Second
 // acquire chooses the instance for a new stream and returns it locked. A stream
 // that waited for an instance which did not outlive its callback has no context
 // yet, and so nothing to lose: it goes to another one.
-func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
+func (p *Plugin) acquire(ctx context.Context, party string) (*Instance, error) {
 	if p.Quarantined() {
 		return nil, ErrQuarantined
 	}
 	if p.fresh != nil {
-		return p.fresh.acquire(ctx)
+		return p.fresh.acquire(ctx, party)
 	}
 	patience := acquireWait
 	for {
-		instance := p.pick()
+		instance := p.pick(party)
 		if instance == nil {
 			since := time.Now()
 			var err error
-			if instance, err = p.await(ctx, patience); err != nil {
+			if instance, err = p.await(ctx, party, patience); err != nil {
 				return nil, err
 			}
 			patience -= time.Since(since)
 		}
-		instance.mu.Lock()
+		instance.enterFor(party)
 		if !instance.lost.Load() {
 			return instance, nil
 		}
@@ -52,7 +52,7 @@ func (p *Plugin) acquire(ctx context.Context) (*Instance, error) {
 
 // await waits for a replacement when all instances crashed at once. The first
 // ones are started immediately, so a short wait spares an innocent request.
-func (p *Plugin) await(ctx context.Context, patience time.Duration) (*Instance, error) {
+func (p *Plugin) await(ctx context.Context, party string, patience time.Duration) (*Instance, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -62,7 +62,7 @@ func (p *Plugin) await(ctx context.Context, patience time.Duration) (*Instance, 
 		if closed {
 			return nil, ErrClosed
 		}
-		if instance := p.pick(); instance != nil {
+		if instance := p.pick(party); instance != nil {
 			return instance, nil
 		}
 		select {
@@ -75,18 +75,27 @@ func (p *Plugin) await(ctx context.Context, patience time.Duration) (*Instance, 
 	}
 }
 
-// pick takes a place in the queue of an instance: the next one round robin that
-// is idle, so that nobody waits for a long callback who need not, or else the
-// one with the shortest queue. The caller locks the instance's mu and ends by
-// its unlock. There may be none.
-func (p *Plugin) pick() *Instance {
-	n := uint32(len(p.shards))
+// pick takes a place in the queue of an instance, of those that the party is to have: see
+// heavy. It is the next one round robin that is idle, so that nobody waits for a long
+// callback who need not, or else the one with the shortest queue. The caller goes on by
+// enterFor and ends by unlock. There may be none.
+func (p *Plugin) pick(party string) *Instance {
+	from, to := p.heavy.shards(party, len(p.shards))
+	instance := p.pickOf(p.shards[from:to])
+	if instance == nil && to-from < len(p.shards) {
+		instance = p.pickOf(p.shards)
+	}
+	return instance
+}
+
+func (p *Plugin) pickOf(shards []shard) *Instance {
+	n := uint32(len(shards))
 	first := p.next.Add(1)
 	for {
 		var best *Instance
 		var shortest int32
 		for i := range n {
-			instance := p.shards[(first+i)%n].instance.Load()
+			instance := shards[(first+i)%n].instance.Load()
 			if instance == nil {
 				continue
 			}

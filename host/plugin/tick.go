@@ -87,7 +87,7 @@ func (t *ticker) schedule(i *Instance) {
 
 func (i *Instance) onTick(service uint64) {
 	due := time.Now()
-	serves := i.background(func() error {
+	serves := i.background(i.plugin.ownParty, func() error {
 		if !i.tick.isArmed(service) {
 			return nil // disarmed while this one waited for the instance
 		}

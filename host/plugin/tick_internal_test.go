@@ -34,7 +34,7 @@ func TestALateTickIsNotTheNextStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close(context.Background()) })
-	i, err := p.fresh.acquire(t.Context())
+	i, err := p.fresh.acquire(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

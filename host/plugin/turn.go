@@ -32,18 +32,18 @@ func (p *Plugin) PayAhead(units int64) bool {
 	return true
 }
 
-// lockInTurn takes the lock of the instance when the filter may compute. With an error
+// lockInTurn takes the lock of the instance, on behalf of a party, when the filter may compute. With an error
 // it has not taken it.
 //
 // Many find the allowance not empty at once, and stand at the lock while the first of
 // them empties it. So each looks again when it is through.
-func (i *Instance) lockInTurn() (err error) {
+func (i *Instance) lockInTurn(party string) (err error) {
 	var since time.Time
 	for left := acquireWait; ; {
 		if left, err = i.plugin.waitTurn(left); err != nil {
 			return err
 		}
-		i.lock()
+		i.lock(party)
 		if empty, _ := i.plugin.exhausted(); !empty {
 			return nil
 		}
@@ -55,9 +55,9 @@ func (i *Instance) lockInTurn() (err error) {
 	}
 }
 
-// acquireInTurn takes a place for a context, on an instance that is locked, when the
+// acquireInTurn takes a place for a context of a party's, on an instance that is locked, when the
 // filter may compute.
-func (p *Plugin) acquireInTurn(ctx context.Context) (*Instance, error) {
+func (p *Plugin) acquireInTurn(ctx context.Context, party string) (*Instance, error) {
 	var since time.Time
 	for left := acquireWait; ; {
 		var err error
@@ -67,7 +67,7 @@ func (p *Plugin) acquireInTurn(ctx context.Context) (*Instance, error) {
 		if err := p.takeContext(); err != nil {
 			return nil, err
 		}
-		instance, err := p.acquire(ctx)
+		instance, err := p.acquire(ctx, party)
 		if err != nil {
 			p.giveContexts(1)
 			return nil, err

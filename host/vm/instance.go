@@ -65,7 +65,8 @@ type InstanceOptions struct {
 	// Memory bounds its memory, beside the engine's limit.
 	Memory MemoryOptions
 	// Party is with whom the instance takes turns when many calls compute at length:
-	// instances of one party have one turn between them. "" is a party like others.
+	// instances of one party have one turn between them. "" is a party like others. It can
+	// be changed by SetParty.
 	Party string
 	// Pace is told, while a call computes at length, how much it has used since it was
 	// told last, and may wait before it returns: it calls Rest first then. What a call uses

@@ -1,0 +1,63 @@
+package plugin
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// heavy is of whose requests the filter has computed at length, lately. Their streams keep
+// to one half of the instances while others have any, and those of others to the
+// other half: for a call that computes at length has its instance for as long as it does,
+// waits for its turn in it, and everybody whose stream is on that instance waits with it.
+// More instances than half of them would hardly make the heavy ones faster, since
+// they share the processors between them.
+type heavy struct {
+	// some is set while there may be any, so that nobody else pays for it.
+	some atomic.Bool
+
+	mu      sync.Mutex // guards what follows
+	parties map[string]time.Time
+	others  time.Time // when one that is not among them came last
+}
+
+// heavyTime is how long after it has computed at length a party is heavy.
+const heavyTime = time.Second
+
+// note remembers a party.
+func (h *heavy) note(party string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.parties == nil {
+		h.parties = make(map[string]time.Time)
+	}
+	h.parties[party] = time.Now()
+	h.some.Store(true)
+}
+
+// shards is the range of the n instances that a stream of the party is to have.
+func (h *heavy) shards(party string, n int) (from, to int) {
+	if n < 2 || !h.some.Load() {
+		return 0, n
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for name, last := range h.parties {
+		if now.Sub(last) > heavyTime {
+			delete(h.parties, name)
+		}
+	}
+	_, is := h.parties[party]
+	switch {
+	case len(h.parties) == 0:
+		h.some.Store(false)
+		return 0, n
+	case !is:
+		h.others = now
+		return n / 2, n
+	case now.Sub(h.others) > heavyTime:
+		return 0, n
+	}
+	return 0, n / 2
+}
