@@ -54,7 +54,7 @@ func (c *call) serve() error {
 	var document []byte
 	if c.method.Request != nil && !c.method.Stream {
 		wire, err := readOnly(body, c.limit(), c.room)
-		if err != nil {
+		if err = c.share.came(err); err != nil {
 			return err
 		}
 		// An engine is trusted to know what it asks a client for.
@@ -134,8 +134,14 @@ func (c *call) newRecord(op dockerapi.Operation) Record {
 
 func (c *call) limit() int { return c.policy.Chain.BodyLimit }
 
-// room finds room for a message and, as a rule, for its JSON.
-func (c *call) room(size int) error { return c.share.take(size + c.jsonOf(size)) }
+// room finds room for a message and, as a rule, for its JSON, until it has come: see came.
+func (c *call) room(size int) error {
+	if err := c.share.take(size + c.jsonOf(size)); err != nil {
+		return err
+	}
+	c.share.due(size)
+	return nil
+}
 
 // jsonOf is how long the JSON of a message of so many bytes is at most, as a rule.
 func (c *call) jsonOf(size int) int { return min(growth*size, c.limit()) }

@@ -96,9 +96,10 @@ var errNoRoom = refusal(codeResourceExhausted, "the calls of this connection hol
 type share struct {
 	call *call
 
-	mu   sync.Mutex // guards what follows: a transport closes what it sends when it likes
-	held int64
-	over bool // the call has ended, and holds nothing any more
+	mu    sync.Mutex // guards what follows: a transport closes what it sends when it likes
+	held  int64
+	over  bool          // the call has ended, and holds nothing any more
+	limit time.Duration // that the message has which is being read; 0 for none
 }
 
 // take counts that the call holds so many bytes, and no others. It may wait, and then holds nothing meanwhile: so nobody waits for those who wait.

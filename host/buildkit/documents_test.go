@@ -125,3 +125,57 @@ func TestAMessageWhoseJSONIsLong(t *testing.T) {
 		t.Errorf("%d bytes are held at the end", now)
 	}
 }
+
+// What a message has announced is held for it, but not for one that does not come; nor for a call whose end does not.
+func TestAMessageThatDoesNotComeIsHeldForAWhileOnly(t *testing.T) {
+	for name, sent := range map[string][]byte{
+		"a part of it": frame(large)[:50<<10],
+		"no end":       frame(large),
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy, state := holding(0)
+			policy.MessageTime = 100 * time.Millisecond
+			c := control(t, policy, reply())
+			body, end := io.Pipe()
+			defer end.Close()
+			go func() { _, _ = end.Write(sent) }()
+			response, err := c.begin(t.Context(), solve, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if _, err := io.Copy(io.Discard, response.Body); err != nil {
+				t.Error(err)
+			}
+			code, message := response.Trailer.Get("Grpc-Status"), response.Trailer.Get("Grpc-Message")
+			if code == "" { // an answer that is nothing but its end
+				code, message = response.Header.Get("Grpc-Status"), response.Header.Get("Grpc-Message")
+			}
+			if code != "8" || !strings.Contains(message, "did not come within 1.1s") {
+				t.Errorf("got status %q %q", code, message)
+			}
+			c.recorded(1)
+			if now, peak := state(); now != 0 || peak == 0 {
+				t.Errorf("%d bytes are held, and %d were", now, peak)
+			}
+			// The others go on.
+			if a := c.call(solve, large); a.code != "0" {
+				t.Errorf("another call ended with %+v", a)
+			}
+		})
+	}
+}
+
+// One that has come in time is not cut short afterwards, however long the call goes on.
+func TestACallMayGoOnForLongerThanItsMessageHadTime(t *testing.T) {
+	policy, _ := holding(0)
+	policy.MessageTime = time.Millisecond // and a second
+	c := control(t, policy, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(1500 * time.Millisecond)
+		reply()(w, r)
+	})
+	if a := c.call(solve, large); a.code != "0" {
+		t.Errorf("the call ended with %+v", a)
+	}
+}

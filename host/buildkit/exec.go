@@ -25,7 +25,7 @@ type execMessages struct {
 func (m *execMessages) Read(p []byte) (int, error) {
 	for m.out.Len() == 0 {
 		wire, err := readMessage(m.from, m.call.limit(), m.call.room)
-		if err != nil {
+		if err = m.call.share.came(err); err != nil {
 			return 0, err
 		}
 		if wire, err = m.pass(wire); err != nil {

@@ -26,6 +26,8 @@ type Policy struct {
 	// Hold counts bytes of messages that the client's tenant has in the gateway, fewer than 0 for those that it has no more. An error says that
 	// there are too many, and that they were not counted. Nil counts nothing.
 	Hold func(bytes int64) error
+	// MessageTime is how long a message may take to come for which room is held, and a second more for each 64 KiB of it. 0 means 30 s.
+	MessageTime time.Duration
 }
 
 // Record is what is known of a call at its end.
