@@ -212,6 +212,7 @@ func (g *Gateway) activate() {
 }
 
 func (g *Gateway) accept(l *listener.Listener, index int) {
+	full := g.waysOf()
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -226,7 +227,7 @@ func (g *Gateway) accept(l *listener.Listener, index int) {
 		}
 		// Beyond limits.connections a client waits here, and the others in the
 		// system's queue, until one ends or can be made to: see makeWay.
-		if !g.slots.take(g.life.Done(), g.makeWay) {
+		if !g.slots.take(g.life.Done(), full) {
 			conn.Close()
 			return
 		}

@@ -21,7 +21,7 @@ func newSlots(limit int) *slots {
 
 // lookAgain is how long one that waits for a slot waits at most until it looks again
 // whether room can be made: connections become idle without a word.
-const lookAgain = 20 * time.Millisecond
+const lookAgain = 5 * time.Millisecond
 
 // take waits for a free slot; false when done was closed before there was one. While
 // there is none it calls full, now and then, which may see to it that there will be.

@@ -38,6 +38,41 @@ const roomShare = 64
 // yieldTime is how long a connection has to end that was told to. It takes microseconds, unless somebody has found a way not to.
 const yieldTime = time.Second
 
+// waysPerSecond is how many connections may be closed on behalf of those that come to one
+// listener: clients who open another one for each that they lose would otherwise keep
+// the gateway busy with nothing else.
+const waysPerSecond = 2000
+
+// ways says when an accept loop may look for connections to close.
+type ways struct {
+	saved float64
+	since time.Time
+}
+
+// take tells whether it is time for n.
+func (w *ways) take(n int, now time.Time) bool {
+	if w.since.IsZero() {
+		w.saved = float64(n)
+	}
+	w.saved = min(w.saved+waysPerSecond*now.Sub(w.since).Seconds(), float64(n))
+	w.since = now
+	if w.saved < float64(n) {
+		return false
+	}
+	w.saved = 0
+	return true
+}
+
+// waysOf is what one accept loop calls while all that may be open are.
+func (g *Gateway) waysOf() (full func()) {
+	var w ways
+	return func() {
+		if n := max(1, g.current.Load().config.Limits.Connections/roomShare); w.take(n, time.Now()) {
+			g.makeWay(n)
+		}
+	}
+}
+
 // candidate is a connection that could make room.
 type candidate struct {
 	*client
@@ -45,12 +80,12 @@ type candidate struct {
 	head  bool // one of a request has begun
 }
 
-// makeWay has connections closed that can be without harm, since all that may be open
+// makeWay has n connections closed that can be without harm, since all that may be open
 // are. Such as have been answered for the last time, and whose clients do not leave, go first. Then
 // those that wait for a request: of the party that has most of them the oldest, and before one whose request
 // has begun to come all others of the party. Where there are none nothing is done: streams are never
 // ended.
-func (g *Gateway) makeWay() {
+func (g *Gateway) makeWay(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var lingering, waiting []candidate
@@ -72,7 +107,6 @@ func (g *Gateway) makeWay() {
 			leaving = true
 		}
 	}
-	n := max(1, len(g.conns)/roomShare)
 	switch {
 	case leaving: // so there will be room in a moment
 	case len(lingering) > 0:

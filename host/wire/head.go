@@ -19,6 +19,7 @@ var crlfcrlf = []byte("\r\n\r\n")
 func (c *Conn) readHead() (string, error) {
 	timed := false
 	var until time.Time
+	small := 0
 	defer func() {
 		if timed {
 			c.setReadDeadline(time.Time{})
@@ -53,6 +54,12 @@ func (c *Conn) readHead() (string, error) {
 			c.begun.Store(true)
 			timed = true
 		}
+		// Who sends a byte at a time would have us get up for each.
+		if seen > 0 && c.last < smallPiece {
+			if small++; small > smallPieces {
+				time.Sleep(pieceTime)
+			}
+		}
 		if err := c.fill(); err != nil {
 			interrupted, goOn := c.wasInterrupted(err, seen > 0, until)
 			switch {
@@ -71,6 +78,13 @@ func (c *Conn) readHead() (string, error) {
 		}
 	}
 }
+
+// After so many pieces of a head that are so small, the next one is given a moment to grow.
+const (
+	smallPieces = 8
+	smallPiece  = 64
+	pieceTime   = time.Millisecond
+)
 
 func headTooLarge(limit int) *Error {
 	return &Error{Status: 431, Message: "head is larger than " + itoa(int64(limit)) + " bytes"}

@@ -3,8 +3,10 @@ package wire_test
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -86,4 +88,35 @@ func TestAnInterruptFindsWhatWasNotReadYet(t *testing.T) {
 	if err := conn.ReadRequest(&request); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v of a client that went away, want EOF", err)
 	}
+}
+
+// drops is a connection that a byte comes from at a time, and always.
+type drops struct {
+	net.Conn
+	bytes string
+	reads int
+}
+
+func (d *drops) Read(p []byte) (int, error) {
+	d.reads++
+	n := copy(p[:1], d.bytes)
+	d.bytes = d.bytes[n:]
+	return n, nil
+}
+
+func (*drops) SetReadDeadline(time.Time) error { return nil }
+
+// A head that comes a byte at a time is read no more often than once in a millisecond.
+func TestAHeadInDropsIsReadSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &drops{bytes: "GET /1 HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 960) + "\r\n\r\n"}
+		began := time.Now()
+		var request wire.Request
+		if err := wire.NewConn(d, wire.Options{HeadTimeout: time.Minute}).ReadRequest(&request); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 900*time.Millisecond || took > 1100*time.Millisecond {
+			t.Errorf("%d reads took %v, want about a second", d.reads, took)
+		}
+	})
 }
