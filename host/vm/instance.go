@@ -33,10 +33,10 @@ type Instance struct {
 	reserve int64
 	inLane  bool
 	pool    *MemoryPool // of its memory
-	// stacks are how many bytes of native stacks its functions keep, stacksTaken what was
-	// taken from the pool for them: see stack.go.
-	stacks      int
-	stacksTaken int64
+	// stacks are how many bytes of native stacks its functions keep, deepStacks what is above
+	// firstStack of each, and stacksTaken what was taken from the pool for them: see stack.go.
+	stacks, deepStacks int
+	stacksTaken        int64
 	party       string
 	pace        func(units int64) bool // see InstanceOptions
 	paced       int64                  // what of the call that is running it was told of
@@ -210,7 +210,8 @@ func (i *Instance) Close() error {
 	i.code.engine.instances.Delete(i.module)
 	forget(i.memory)
 	err := i.module.Close(context.Background())
-	i.keepStacks(-i.stacks)
+	i.pool.give(i.stacksTaken)
+	i.stacksTaken = 0
 	// Whoever still holds the instance must not hold its memory.
 	i.module, i.memory, i.tank, i.stack, i.state, i.funcs = nil, nil, nil, nil, nil, nil
 	i.code.release()

@@ -14,7 +14,7 @@ type MemoryOptions struct {
 	// exceeded.
 	Limit uint64
 	// Pool is what the memory is taken from, and what the instance keeps of native stacks
-	// beyond 16 KiB a function: 128 KiB at most. Nil is bounded by nothing.
+	// beyond 64 KiB: 16 KiB a function, and 128 KiB, at most. Nil is bounded by nothing.
 	Pool *MemoryPool
 	// Refused is told of memory that the guest asked for and did not get, for its
 	// limit's sake or its pool's. It is called inside of the guest's call. Nil

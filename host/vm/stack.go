@@ -10,12 +10,14 @@ import (
 // Each function that is called has a native stack of its own, in the host's memory. wazero
 // gives it 10 KiB and doubles it when the guest recurses, up to a megabyte or two for the
 // limit that meter sets, and never makes it smaller: one deep call of each callback would
-// leave tens of megabytes with each instance, counted nowhere. So what has become larger is
+// leave tens of megabytes with each instance, counted nowhere. So what they have is
 // taken from the pool of the instance's memory, and a function whose stack would be too much
 // of it is made anew for its next call.
 const (
-	// firstStack is how large a stack may be that nothing is taken for: that of a function
-	// which never recursed.
+	// freeStacks is what an instance keeps of stacks without taking it from its pool: six of ten KiB.
+	freeStacks = 64 << 10
+	// firstStack is how large a stack may be of a function that hardly ever recursed: it
+	// is kept, whatever others have.
 	firstStack = 16 << 10
 	// keptStacks is how much an instance keeps beyond that, of all of its functions together.
 	keptStacks = 128 << 10
@@ -42,25 +44,26 @@ func (f *Func) leaveStack() {
 	if size > firstStack {
 		i.owed += stackUnits * int64(size-f.size)
 	}
-	if i.keepStacks(beyondFirst(size) - beyondFirst(f.size)) {
+	if i.keepStack(f.size, size) {
 		f.size = size
 		return
 	}
-	i.keepStacks(-beyondFirst(f.size))
+	i.keepStack(f.size, 0)
 	f.fn, f.native, f.size = nil, reflect.Value{}, 0
 }
 
-// beyondFirst is what is taken for a stack.
+// beyondFirst is what a stack has of keptStacks.
 func beyondFirst(size int) int { return max(0, size-firstStack) }
 
-// keepStacks has the instance keep so many bytes of native stacks more, or less. False: it has
-// too much of them, or there is not as much in its pool, from which it takes whole pages.
-func (i *Instance) keepStacks(more int) bool {
-	kept := i.stacks + more
-	if more > 0 && kept > keptStacks {
+// keepStack has the instance keep a native stack of so many bytes in place of one that had
+// another size. False: it has too much of them, or there is not as much in its pool, from which it takes
+// whole pages.
+func (i *Instance) keepStack(was, is int) bool {
+	all, deep := i.stacks+is-was, i.deepStacks+beyondFirst(is)-beyondFirst(was)
+	if is > was && deep > keptStacks {
 		return false
 	}
-	taken := int64(pages(uint64(kept)))
+	taken := int64(pages(uint64(max(0, all-freeStacks))))
 	if taken > i.stacksTaken {
 		if full, _ := i.pool.try(taken - i.stacksTaken); full != nil {
 			return false
@@ -68,7 +71,7 @@ func (i *Instance) keepStacks(more int) bool {
 	} else {
 		i.pool.give(i.stacksTaken - taken)
 	}
-	i.stacks, i.stacksTaken = kept, taken
+	i.stacks, i.deepStacks, i.stacksTaken = all, deep, taken
 	return true
 }
 
