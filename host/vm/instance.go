@@ -37,12 +37,12 @@ type Instance struct {
 	// firstStack of each, and stacksTaken what was taken from the pool for them: see stack.go.
 	stacks, deepStacks int
 	stacksTaken        int64
-	party       string
-	pace        func(units int64) bool // see InstanceOptions
-	paced       int64                  // what of the call that is running it was told of
-	budget      int64                  // what the last call was given
-	used        int64                  // what it has used, when it is over: asked for more than once, and slow to ask
-	rest        int64                  // what it left of its slice
+	party              string
+	pace               func(units int64) bool // see InstanceOptions
+	paced              int64                  // what of the call that is running it was told of
+	budget             int64                  // what the last call was given
+	used               int64                  // what it has used, when it is over: asked for more than once, and slow to ask
+	rest               int64                  // what it left of its slice
 
 	started  int64 // what making it has cost, and Start has used
 	owed     int64 // see Owed

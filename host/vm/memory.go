@@ -37,7 +37,8 @@ type memory struct {
 	// heap, where it stays for good if heap is set: see move.go.
 	space []byte
 	heap  bool
-	// taken is the length of content (its capacity, where that is more), and host: what there
+	made  uint64 // how much of space has pages
+	// taken is what was made for content, which may be more than it has, and host: what there
 	// is beside it for the instance.
 	taken int64
 	host  uint64
@@ -95,7 +96,7 @@ func (m *memory) Reallocate(length uint64) []byte {
 func (m *memory) begin(length uint64) {
 	m.content = make([]byte, length)
 	if length > smallMemory {
-		_ = m.makePages(m.content, touch) // it never fails
+		m.inTurns(m.content, touch)
 	}
 }
 
@@ -115,6 +116,16 @@ func (m *memory) grow(length uint64) error {
 	return nil
 }
 
+// spare takes what is missing to so many bytes, which it can do without.
+func (m *memory) spare(length uint64) bool {
+	more := int64(length+m.host) - m.taken
+	if full, _ := m.pool.try(max(more, 0)); full != nil {
+		return false
+	}
+	m.taken += max(more, 0)
+	return true
+}
+
 // Free implements experimental.LinearMemory. It may be called more than once. Nothing may
 // look at the memory any more: see forget.
 func (m *memory) Free() {
@@ -122,5 +133,5 @@ func (m *memory) Free() {
 		release(m.space, int(m.taken))
 	}
 	m.pool.give(m.taken)
-	m.content, m.space, m.taken = nil, nil, 0
+	m.content, m.space, m.made, m.taken = nil, nil, 0, 0
 }

@@ -1,6 +1,7 @@
 package vm_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -161,6 +162,30 @@ func TestAPoolUnderHammering(t *testing.T) {
 func TestAMemoryIsCountedAsItGrows(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
 	countPages(t, engine, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11)
+}
+
+// Beyond two megabytes pages are made, and taken, up to the next two, if the pool has as many.
+func TestALargeMemoryIsCountedByChunks(t *testing.T) {
+	hasSpace(t)
+	engine := newEngine(t, vm.Options{})
+	pool := vm.NewMemoryPool("the pool", 100*page, nil)
+	i, err := compile(t, engine, "grow-by").Instantiate(vm.InstanceOptions{Fuel: 1 << 40, Memory: vm.MemoryOptions{Pool: pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	for _, c := range []struct{ to, taken int64 }{{31, 31}, {32, 32}, {33, 64}, {64, 64}, {65, 96}, {97, 97}, {100, 100}} {
+		call(t, i, "grow", uint64(c.to-int64(i.Memory().Size())/page))
+		if size, taken := int64(i.Memory().Size())/page, pool.Used()/page; size != c.to || taken != c.taken {
+			t.Errorf("it has %d pages, and %d are taken; want %d and %d", size, taken, c.to, c.taken)
+		}
+		if view, ok := i.Memory().Read(uint32(c.to-1)*page, page); !ok || len(bytes.Trim(view, "\x00")) > 0 {
+			t.Errorf("page %d is not zero", c.to)
+		}
+	}
+	if got := call(t, i, "grow", 1); got != 0 || pool.Refused() != 1 {
+		t.Errorf("beyond the pool it grew by %d pages, with %d refusals; want none, and one", got, pool.Refused())
+	}
 }
 
 // Where a memory has to be moved to grow, what is taken is what there is, and not what the

@@ -26,13 +26,8 @@ func (m *memory) move(length uint64) error {
 // time.
 func (m *memory) room(length uint64) uint64 {
 	room := min(2*uint64(cap(m.content)), m.limit-min(m.host, m.limit), m.most)
-	if room <= length {
+	if room <= length || !m.spare(room) {
 		return length
 	}
-	more := int64(room+m.host) - m.taken
-	if full, _ := m.pool.try(more); full != nil {
-		return length
-	}
-	m.taken += more
 	return room
 }

@@ -16,24 +16,30 @@ func reserve(bytes uint64) []byte {
 	if bits.UintSize < 64 {
 		return nil // some dozens of filters would use up what there is
 	}
-	start, err := unix.MmapPtr(-1, 0, nil, uintptr(bytes), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	// It begins where a chunk can be one page.
+	start, err := unix.MmapPtr(-1, 0, nil, uintptr(bytes+chunk), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return nil
 	}
-	return unsafe.Slice((*byte)(start), bytes)
+	all := unsafe.Slice((*byte)(start), bytes+chunk)
+	before := -uint64(uintptr(start)) % chunk
+	release(all[:before], 0)
+	release(all[before+bytes:], 0)
+	largePages(all[before : before+bytes])
+	return all[before : before+bytes : before+bytes]
 }
 
-// commit has a part of what is reserved be memory, and makes its pages.
-func commit(part []byte) error {
-	if err := unix.Mprotect(part, unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		return err
+// allow has a part of what is reserved be memory, which is zero.
+func allow(part []byte) error {
+	if len(part) == 0 {
+		return nil
 	}
-	return touch(part)
+	return unix.Mprotect(part, unix.PROT_READ|unix.PROT_WRITE)
 }
 
 // releasePiece is how much is given back at once. While the system takes pages back, which
-// takes it 100 microseconds for so many, who asks it for others may have to wait.
-const releasePiece = 1 << 20
+// takes it 200 microseconds for so many small ones, who asks it for others may have to wait.
+const releasePiece = chunk
 
 // release frees what was reserved, of which so many bytes may have pages.
 func release(space []byte, committed int) {
