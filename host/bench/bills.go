@@ -21,7 +21,7 @@ type bill struct {
 	requests  int64
 	gateway   time.Duration // processor time of the gateway's
 	elsewhere time.Duration // of the client's and the engine's, for what they sent and got
-	charged   time.Duration // fuel of the tenant's filter
+	charged   time.Duration // fuel of the tenant's filter; what instances cost is not among it
 }
 
 // bills prints, for each attack, the processor time of a request that is no filter's fault left out, what it costs and what is charged. Nobody is
@@ -70,7 +70,7 @@ func (b *bench) bill(ctx context.Context, a assault, engine *peer) (bill, error)
 	if !strings.Contains(a.Limits, "cpu") {
 		a.Limits = strings.TrimPrefix(a.Limits+", cpu: 17m", ", ")
 	}
-	at, err := b.startArena(ctx, a, engine.socket)
+	at, err := b.startArena(ctx, a, engine.socket, "gateway")
 	if err != nil {
 		return bill{}, fmt.Errorf("%s: %w", a.name, err)
 	}

@@ -66,7 +66,7 @@ func (b *bench) fair(ctx context.Context) error {
 		keys, _, _ := strings.Cut(a.Keys, "vm_config")
 		if idles[keys] == nil {
 			plain := assault{name: "idle", Attack: menagerie.Attack{Guest: idle, Config: idleConfig, Keys: keys}}
-			if idles[keys], err = b.startArena(ctx, plain, backend.socket); err != nil {
+			if idles[keys], err = b.startArena(ctx, plain, backend.socket, "collected"); err != nil {
 				return err
 			}
 		}
@@ -98,7 +98,7 @@ func (b *bench) fair(ctx context.Context) error {
 
 // hold measures in pairs of windows, one of which the assailant has.
 func (b *bench) hold(ctx context.Context, c *contest, upstream string, rounds int, slice time.Duration) (err error) {
-	if c.evil, err = b.startArena(ctx, c.assault, upstream); err != nil {
+	if c.evil, err = b.startArena(ctx, c.assault, upstream, "collected"); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
 	defer b.end(c.evil)
@@ -168,7 +168,8 @@ type arena struct {
 	swapped      int
 }
 
-func (b *bench) startArena(ctx context.Context, a assault, upstream string) (*arena, error) {
+// startArena starts its gateway, by a word of helpers.
+func (b *bench) startArena(ctx context.Context, a assault, upstream, word string) (*arena, error) {
 	noisy := b.newPeer(a.name)
 	at := &arena{noisy: noisy, quiet: &peer{name: a.name, socket: noisy.socket + ".quiet"}}
 	module := absolute(filepath.Join("testdata/guests/hostile", a.Guest+".wasm"))
@@ -207,7 +208,7 @@ filters:
 	if err != nil {
 		return nil, err
 	}
-	arguments := []string{"gateway", file}
+	arguments := []string{word, file}
 	if b.profiles != "" {
 		name := regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(a.name, "-")
 		arguments = append(arguments, filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", name, b.count)))
@@ -293,7 +294,18 @@ func pester(ctx context.Context, socket string, by menagerie.Way, alone bool, co
 	}
 }
 
-// gateway is Sluice in a process of its own whose garbage is collected all the time.
+// collected is gateway in a process whose garbage is collected all the time.
+func collected(args []string) error {
+	go func() {
+		for {
+			runtime.GC()
+			time.Sleep(forcedGC)
+		}
+	}()
+	return gateway(args)
+}
+
+// gateway is Sluice in a process of its own.
 func gateway(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -320,12 +332,6 @@ func gateway(args []string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		for ctx.Err() == nil {
-			runtime.GC()
-			time.Sleep(forcedGC)
-		}
-	}()
 	err = g.Serve(ctx)
 	limited, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

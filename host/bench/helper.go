@@ -23,6 +23,7 @@ var helpers = map[string]func(args []string) error{
 	"pass":         pass,         // LISTEN UPSTREAM
 	"reverseproxy": reverseProxy, // LISTEN UPSTREAM
 	"gateway":      gateway,      // CONFIGURATION [PROFILE]
+	"collected":    collected,    // as gateway
 	"engine":       engine,       // LISTEN
 }
 

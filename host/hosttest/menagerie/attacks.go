@@ -109,10 +109,16 @@ func everywhere() (all attacks) {
 	for config, says := range map[string][]string{"lh": fuel, "th": crash, "rh": stack} {
 		all = append(all, Attack{Guest: "everywhere", Config: config, Keys: "isolation: stream", Outcome: ends(503, says...)})
 	}
-	return append(all, Attack{
-		Guest: "everywhere", Config: "lh", Limits: "cpu: 1ms",
-		Outcome: ends(503, "used up what it may compute in a second", "tenant_limits.cpu: 1ms"),
-	})
+	poorly := ends(503, "used up what it may compute in a second", "tenant_limits.cpu: 1ms")
+	return append(all,
+		Attack{Guest: "everywhere", Config: "lh", Limits: "cpu: 1ms", Outcome: poorly},
+		// Asked once more, where there is nothing to pay that with.
+		Attack{Guest: "everywhere", Config: "lh", Keys: "on_failure: reload", Limits: "cpu: 1ms", Outcome: poorly},
+		Attack{Guest: "everywhere", Config: "th", Keys: "on_failure: reload", Outcome: ends(503, crash...)},
+		// As deep as it may, in all callbacks: each leaves a stack behind.
+		Attack{Guest: "everywhere", Config: "d*", Keys: everyStage, By: Trailers, Outcome: ends(200)},
+		Attack{Guest: "everywhere", Config: "d*", Keys: everyStage, By: Hijack, Limits: "memory: 2MiB"},
+	)
 }
 
 // starts are what filters do that do not come up.

@@ -1,13 +1,14 @@
 ;; everywhere does what the first letter of its configuration says in the callback that the second one names, and
 ;; behaves in all others.
 ;;
-;; l loops, t traps, r calls itself without end. For proxy_on_vm_start the letters are its VM configuration.
+;; l loops, t traps, r calls itself without end, d as often as it may, which is no crime, but leaves a large stack behind. For
+;; proxy_on_vm_start the letters are its VM configuration.
 ;;
 ;; v proxy_on_vm_start, c configure, n context_create (of a stream), h request_headers, b request_body, e request_trailers,
 ;; H response_headers, B response_body, E response_trailers, N new_connection, d downstream_data, u upstream_data, x downstream_connection_close,
 ;; y upstream_connection_close, D done, L log, K delete, t tick (every 10 ms), q queue_ready (each request puts an item
 ;; into its queue), a http_call_response, 1 to 4 the gRPC callbacks in their order (each request makes such a call to the
-;; upstream svc), p the allocator.
+;; upstream svc), p the allocator, * all of them.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $bytes (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_header_map_pairs" (func $pairs (param i32 i32 i32) (result i32)))
@@ -31,8 +32,14 @@
 
   (func $recurse (param $n i32) (result i32)
     (i32.add (call $recurse (i32.add (local.get $n) (i32.const 1))) (local.get $n)))
+  (func $deep (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (call $deep (i32.sub (local.get $n) (i32.const 1))) (local.get $n)))
   (func $at (param $here i32)
-    (if (i32.ne (local.get $here) (global.get $where)) (then (return)))
+    (if (i32.and (i32.ne (local.get $here) (global.get $where)) (i32.ne (global.get $where) (i32.const 42))) (then (return)))
+    (if (i32.eq (global.get $what) (i32.const 100)) (then
+      (drop (call $deep (i32.const 7000)))
+      (return)))
     (if (i32.eq (global.get $what) (i32.const 108)) (then (loop $for_ever (br $for_ever))))
     (if (i32.eq (global.get $what) (i32.const 114)) (then (drop (call $recurse (i32.const 1)))))
     (unreachable))
