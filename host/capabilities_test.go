@@ -620,3 +620,21 @@ func TestADenialThatIsNotGrantedIsNotForgottenWithTheNextPiece(t *testing.T) {
 		conn.Close()
 	}
 }
+
+// What a filter sees of a large document is cut out for it: by the document's bytes, and not by those that it sees.
+func TestSeeingAPartOfADocumentIsPaidFor(t *testing.T) {
+	engine := infoEngine(t)
+	engine.Handle("POST /containers/create", hosttest.JSON(201, `{"Id":"1"}`))
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "part-of-body stages: [request_body], cpu: 1ms, capabilities: {request_body: {read: [/Image]}}"))
+	create := func() int {
+		resp, _ := g.Do("POST", "/v1.41/containers/create", "application/json", `{"Image":"a","Env":["`+strings.Repeat("x", 4<<20)+`"]}`)
+		return resp.StatusCode
+	}
+	if status := create(); status != 201 {
+		t.Errorf("the first one got %d, want 201", status)
+	}
+	// A hundred milliseconds; it may have one in a second.
+	if status := create(); status != 503 {
+		t.Errorf("the next one got %d, want 503 for what the filter has used up", status)
+	}
+}

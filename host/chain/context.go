@@ -105,19 +105,23 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 	if !t.Valid() {
 		return nil, abi.StatusBadArgument
 	}
+	way := 0
 	switch {
 	case t == abi.BufferTypeHTTPRequestBody && f.showsBody(0):
-		return &f.bodies[0].buffer, abi.StatusOK
-	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1):
-		return &f.bodies[1].buffer, abi.StatusOK
 	case t == abi.BufferTypeDownstreamData && f.shows(0, plugin.DownstreamData):
-		return &f.bodies[0].buffer, abi.StatusOK
+	case t == abi.BufferTypeHTTPResponseBody && f.showsBody(1):
+		way = 1
 	case t == abi.BufferTypeUpstreamData && f.shows(1, plugin.UpstreamData):
-		return &f.bodies[1].buffer, abi.StatusOK
+		way = 1
 	case write:
 		return nil, abi.StatusBadArgument
+	default:
+		return nil, abi.StatusNotFound
 	}
-	return nil, abi.StatusNotFound
+	if write && f.bodies[way].keepBefore() {
+		f.filter.Plugin.Pay(keptUnits * int64(len(f.bodies[way].before)))
+	}
+	return &f.bodies[way].buffer, abi.StatusOK
 }
 
 // withResponse are the stages in which there is a response.

@@ -25,6 +25,16 @@ type partial struct {
 	// gathering says that the beginning of the document is held, of which the filter
 	// has not been told.
 	gathering bool
+	// owed is what the filter has to pay for all that, when it has let go of the body: it is to judge this one first.
+	owed int64
+}
+
+// pay pays what is owed for the part of a body.
+func (f *filterStream) pay(way int) {
+	if p := f.parts[way]; p != nil && p.owed > 0 {
+		f.filter.Plugin.Pay(p.owed)
+		p.owed = 0
+	}
 }
 
 // partials are what the filter's grants make of the two bodies; nil as a rule.
@@ -73,6 +83,7 @@ func (p *partial) show(body []byte, isDocument bool) (size int) {
 	if !isDocument {
 		return len(body)
 	}
+	p.owed += partUnits * int64(len(body))
 	shown, ok := p.view.Show(body)
 	if !ok {
 		return len(body)
@@ -114,6 +125,7 @@ func (s *Stream) mergePart(d *direction, f *filterStream, p *partial, body *abi.
 		p.hide()
 		return true
 	}
+	p.owed += partUnits * int64(len(body.Bytes)+len(p.buffer.Bytes))
 	merged, refused, err := p.view.Merge(body.Bytes, p.buffer.Bytes)
 	p.hide()
 	if err != nil {

@@ -250,13 +250,12 @@ func (s *Stream) recordStage(d *direction, f *filterStream, data []byte, endOfSt
 // in its place. False means that s.local or d.outletErr is set.
 func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, endOfStream bool) ([]byte, bool) {
 	way := f.way(d)
-	b := &f.bodies[way].buffer
+	held := &f.bodies[way]
+	b := &held.buffer
 	b.Reset(r.Data[:len(r.Data):len(r.Data)])
+	held.begin(f.filter.OnFailure)
 	defer f.letGo(way)
 	var before saved
-	if f.filter.OnFailure == Allow {
-		before.body = pieces.Append(before.body, r.Data)
-	}
 	f.record, f.recordStream, f.answered = r.Kind, noStream, true
 	if r.Kind == record.KindFrame {
 		f.recordStream = r.Stream
@@ -289,7 +288,8 @@ func (s *Stream) recordCall(d *direction, f *filterStream, r *record.Record, end
 	case !goesOn || !s.settleAdded(d, f, lost):
 		return nil, false
 	case lost: // and whatever the filter did to the record counts for nothing
-		return f.splitter.Join(r, before.body, true), true
+		held.putBack()
+		return f.splitter.Join(r, b.Bytes, true), true
 	case part != nil && !s.mergePart(d, f, part, b):
 		return nil, false
 	}

@@ -82,6 +82,10 @@ func (s *Stream) canonical(d *direction, next *filterStream, data []byte) ([]byt
 		return data, true
 	}
 	s.rewritten = false
+	if s.rewriter != nil {
+		s.rewriter.filter.Plugin.Pay(canonicalUnits * int64(len(data)))
+		s.rewriter = nil
+	}
 	var err error
 	if s.info.Canonical != nil {
 		data, err = s.info.Canonical(data)
@@ -187,7 +191,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if f.released(d) {
 		f.resumed[way].Store(false)
 		prefix = pieces.Append(prefix, b.Bytes)
-		s.noteRewrite(d, b)
+		s.noteRewrite(d, f, b)
 		b.Reset(nil)
 		held.own = false
 		if len(data) == 0 && !endOfStream {
@@ -225,17 +229,12 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	told := endOfStream && !trailers
 	if trailers && len(data) == 0 && part == nil {
 		// Nothing came since it was called last, and the end is not here.
-		before := s.snapshot(d, f)
-		if f.filter.OnFailure == Allow {
-			before.body = pieces.Append(before.body, b.Bytes)
-		}
-		return s.withTrailers(d, f, prefix, before)
+		held.begin(f.filter.OnFailure)
+		return s.withTrailers(d, f, prefix, s.snapshot(d, f))
 	}
 	before := s.snapshot(d, f)
 	f.holding[way] = 0
-	if f.filter.OnFailure == Allow {
-		before.body = pieces.Append(before.body, b.Bytes)
-	}
+	held.begin(f.filter.OnFailure)
 	f.resumed[way].Store(false)
 	f.refused = false
 	f.adding[way] = s.mayAdd(d, f, told)
@@ -290,7 +289,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return prefix, s.settle(d, f)
 	}
 	if lost { // and whatever the filter did counts for nothing
-		held.putBack(before)
+		held.putBack()
 		part.reset()
 	}
 	if !s.settleAdded(d, f, lost) {
@@ -312,7 +311,7 @@ func (s *Stream) letGoOf(d *direction, f *filterStream, prefix []byte) ([]byte, 
 	if held.own {
 		held.store = out[:0] // grown meanwhile; out is read before it is used again
 	}
-	s.noteRewrite(d, b)
+	s.noteRewrite(d, f, b)
 	f.letGo(way)
 	if len(prefix) > 0 {
 		out = pieces.Append(prefix, out)
@@ -333,11 +332,11 @@ func (s *Stream) countHeld(d *direction, f *filterStream) bool {
 }
 
 // noteRewrite is told of what a filter lets go of.
-func (s *Stream) noteRewrite(d *direction, b *abi.Buffer) {
+func (s *Stream) noteRewrite(d *direction, f *filterStream, b *abi.Buffer) {
 	if !b.Modified() {
 		return
 	}
-	s.rewritten = true
+	s.rewritten, s.rewriter = true, f
 	if d.step > 0 && !d.sent {
 		d.fields.Remove(contentLength) // for the filters behind it: it is not right any more
 	}
@@ -352,10 +351,28 @@ func (h *heldBody) keep() {
 	h.buffer.Bytes, h.own = h.store, true
 }
 
-// putBack makes the body what it was before a callback.
-func (h *heldBody) putBack(before saved) {
-	h.buffer.Reset(before.body)
-	h.own = false
+// begin is called before a callback that may change the body. Where the stream goes on without a filter that
+// fails, the body is kept as it was: but not before the callback sets about changing it, since a body that comes in
+// small pieces to one who waits for its end would be copied as often as there are pieces.
+func (h *heldBody) begin(policy OnFailure) {
+	h.keeps, h.kept, h.before = policy == Allow, false, nil
+}
+
+// keepBefore is called before the body is changed. True means that it was copied.
+func (h *heldBody) keepBefore() bool {
+	if !h.keeps || h.kept {
+		return false
+	}
+	h.kept, h.before = true, pieces.Append(nil, h.buffer.Bytes)
+	return true
+}
+
+// putBack makes the body what it was before the callback.
+func (h *heldBody) putBack() {
+	if h.kept {
+		h.buffer.Reset(h.before)
+		h.own, h.kept, h.before = false, false, nil
+	}
 }
 
 // released tells whether the filter holds a part of the body that
@@ -368,7 +385,6 @@ func (f *filterStream) released(d *direction) bool {
 // saved is a message's head before a callback.
 type saved struct {
 	fields []abi.Pair
-	body   []byte
 }
 
 // snapshot keeps what a callback may change, where the filter's policy goes on
@@ -581,7 +597,7 @@ func (s *Stream) reclassify(d *direction, f *filterStream) bool {
 		return false
 	}
 	if call.Operation != s.call.Operation {
-		s.rewritten = true // the engine reads the body differently now
+		s.rewritten, s.rewriter = true, f // the engine reads the body differently now
 	}
 	s.method, s.call = method, call
 	if target != call.Target() {

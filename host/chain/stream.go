@@ -114,6 +114,7 @@ type Stream struct {
 	// rewritten says that the body, or what the engine will read in it, changed
 	// since it was last brought into its canonical form.
 	rewritten bool
+	rewriter  *filterStream // by whom
 	request   direction
 	response  direction
 	filters   []filterStream
@@ -230,6 +231,10 @@ type heldBody struct {
 	buffer abi.Buffer
 	store  []byte // backs the buffer when it outlives the caller's chunk
 	own    bool   // the buffer's bytes are ours, and no longer the caller's
+	// keeps says that what the filter's callback does to the body may come to count for nothing, kept
+	// that before is what it was, since the callback has set about changing it.
+	keeps, kept bool
+	before      []byte
 	// waiting is how many bytes it has let go of that wait for what it still holds: the
 	// rest of the body, or trailers.
 	waiting int
@@ -257,6 +262,8 @@ func (f *filterStream) letGo(way int) {
 	b := &f.bodies[way]
 	b.buffer.Reset(nil)
 	b.own, b.waiting = false, 0
+	b.begin(Deny)
+	f.pay(way)
 	_ = f.hold(way) // to let go is always allowed
 }
 
@@ -349,6 +356,7 @@ func (s *Stream) Close() {
 	s.noRequest.Store(false)
 	s.ctx, s.info, s.call, s.local = nil, Info{}, dockerapi.Call{}, nil
 	s.outcome, s.details, s.aborted, s.rewritten, s.answers = Outcome{}, "", false, false, 0
+	s.rewriter = nil
 	s.request.outlet, s.response.outlet = nil, nil
 	s.connection.Store(noConnection)
 	drain(s.request.wake)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/sluice-gateway/sluice/abi"
-	"github.com/sluice-gateway/sluice/host/pieces"
 )
 
 // This file is the way of trailers, the fields behind a chunked body, through the
@@ -125,7 +124,7 @@ func (s *Stream) awaitAnswers(d *direction, f *filterStream, before saved) (goes
 	letGo = f.forAnswers // if not, the calls are over, and it has said nothing
 	f.forAnswers = false
 	if lost {
-		f.bodies[way].putBack(before)
+		f.bodies[way].putBack()
 		f.parts[way].reset()
 	}
 	return goesOn, letGo
@@ -139,12 +138,12 @@ func (s *Stream) trailerStage(d *direction, f *filterStream) bool {
 	s.trailing[way].Store(true)
 	before := s.snapshot(d, f)
 	var fields []abi.Pair
+	held.begin(f.filter.OnFailure)
 	if f.filter.OnFailure == Allow {
-		before.body = pieces.Append(before.body, held.buffer.Bytes)
 		fields = append(fields, d.trailers.Pairs()...)
 	}
 	undo := func() {
-		held.putBack(before)
+		held.putBack()
 		f.parts[way].reset()
 		d.trailers.SetPairs(fields)
 	}

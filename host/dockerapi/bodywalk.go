@@ -53,7 +53,7 @@ func (w *bodyWalker) value(p *place) {
 
 func (w *bodyWalker) list(elem *place) {
 	w.pos++
-	for i := 0; w.more(']'); i++ {
+	for i := 0; w.err == nil && w.more(']'); i++ { // what is too much is not looked through to its end
 		w.path = append(w.path, step{at: i, inList: true})
 		w.value(elem)
 		w.path = w.path[:len(w.path)-1]
@@ -62,7 +62,7 @@ func (w *bodyWalker) list(elem *place) {
 
 func (w *bodyWalker) object(p *place) {
 	w.pos++
-	for w.more('}') {
+	for w.err == nil && w.more('}') {
 		raw := w.key()
 		if p.fields != nil {
 			child := p.fields[string(raw)]

@@ -130,6 +130,23 @@ func TestAPlaceInABodyCanBeFoundStepByStep(t *testing.T) {
 	}
 }
 
+// A request that names a hundred times more than can be told is not read to its end for it.
+func TestWhatCannotBeToldIsNotLookedFor(t *testing.T) {
+	for _, body := range []string{
+		`{"HostConfig":{"Links":["a:b"` + strings.Repeat(`,"a:b"`, 100*dockerapi.MaxReferences) + `]}}`,
+		`{"HostConfig":{"Mounts":[{"Source":"a"}` + strings.Repeat(`,{"Source":"a"}`, 60*dockerapi.MaxReferences) + `]}}`,
+	} {
+		call := classify(t, create)
+		if allocated := testing.AllocsPerRun(1, func() {
+			if _, err := dockerapi.References(call, []byte(body)); err == nil {
+				t.Error("no error")
+			}
+		}); allocated > 30*dockerapi.MaxReferences {
+			t.Errorf("%.40s… takes %v allocations", body, allocated)
+		}
+	}
+}
+
 // What cannot be told in full is not told at all.
 func TestReferencesThatAreRefused(t *testing.T) {
 	many := `{"HostConfig":{"VolumesFrom":["a"` + strings.Repeat(`,"a"`, dockerapi.MaxReferences) + `]}}`

@@ -125,11 +125,17 @@ func (x *testContext) BufferLimit() int { return 32 }
 
 func (x *testContext) Property(path string) ([]byte, abi.Status) {
 	value, ok := x.properties[path]
-	if !ok {
+	switch {
+	case !ok:
 		return nil, abi.StatusNotFound
+	case value == tooMuch:
+		return nil, abi.StatusInternalFailure
 	}
 	return []byte(value), abi.StatusOK
 }
+
+// tooMuch is the value of a property that there is, and that cannot be told.
+const tooMuch = "too much"
 
 func (x *testContext) SetProperty(path string, value []byte) abi.Status {
 	x.caller.log("property %q = %q", path, value)

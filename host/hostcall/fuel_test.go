@@ -119,6 +119,29 @@ func TestALongTargetIsPaidForWhereItIsSearched(t *testing.T) {
 	}
 }
 
+// So is what is told of what was found, and that it is too much to be told.
+func TestWhatIsToldOfReferencesIsPaidFor(t *testing.T) {
+	d := newDriver(t, "driver")
+	d.context.properties["request\x00path"] = "/build"
+	cost := func(want abi.Status) int64 {
+		t.Helper()
+		if status := d.call(abi.ImportGetProperty, "docker\x00references", outData{}); status != want {
+			t.Fatalf("got %v, want %v", status, want)
+		}
+		return d.vm.Used()
+	}
+	d.context.properties["docker\x00references"] = "[]"
+	few := cost(abi.StatusOK)
+	d.context.properties["docker\x00references"] = strings.Repeat("x", 1<<10)
+	if many := cost(abi.StatusOK); many-few < 20<<9 {
+		t.Errorf("two bytes cost %d units, 1024 %d", few, many)
+	}
+	d.context.properties["docker\x00references"] = tooMuch
+	if refused := cost(abi.StatusInternalFailure); refused-few < 1_000_000 {
+		t.Errorf("too many references cost %d units", refused)
+	}
+}
+
 // A body that has to move is paid for, one that is appended to is not paid for
 // as a whole each time.
 func TestMovingABodyCosts(t *testing.T) {

@@ -9,9 +9,15 @@ import (
 // MaxPropertyBytes is the longest value that a guest can give a property.
 const MaxPropertyBytes = 64 << 10
 
-// referencesUnits is what each byte of a request's target and body costs that is
-// searched for the objects that it names.
-const referencesUnits = 8
+const (
+	// referencesUnits is what each byte of a request's target and body costs that is
+	// searched for the objects that it names, and each byte of what is told of them.
+	referencesUnits = 20
+	// manyReferencesUnits is what it costs to find out that they are too many to be told.
+	manyReferencesUnits = 2_000_000
+
+	referencesPath = "docker\x00references"
+)
 
 var properties = []function{
 	{name: abi.ImportGetProperty, args: "bo", body: getProperty, charges: true},
@@ -32,6 +38,12 @@ func getProperty(c call) abi.Status {
 	}
 	value, status := context.Property(string(path))
 	switch {
+	case string(path) != referencesPath:
+	case status == abi.StatusOK && !c.caller.Charge(int64(len(value))*referencesUnits),
+		status == abi.StatusInternalFailure && !c.caller.Charge(manyReferencesUnits):
+		return abi.StatusInternalFailure
+	}
+	switch {
 	case status != abi.StatusOK:
 		return status
 	case !c.caller.Charge(int64(len(value)) / bytesPerUnit):
@@ -48,7 +60,7 @@ func searched(context Context, path []byte) int64 {
 		context = guarded.Unguarded() // it is to be found out what it costs, and not more
 	}
 	switch {
-	case string(path) == "docker\x00references":
+	case string(path) == referencesPath:
 		// Not the field :path, which the guest may have changed by now.
 		target, _ := context.Property("request\x00path")
 		size := len(target)

@@ -32,6 +32,10 @@ func (p *Plugin) PayAhead(units int64) bool {
 	return true
 }
 
+// Pay takes units out of what the filter may compute in a second, for work that is done in its name and has to be, whoever's
+// turn it is: it is a debt to those that come.
+func (p *Plugin) Pay(units int64) { p.spend(units) }
+
 // lockInTurn takes the lock of the instance, on behalf of a party, when the filter may compute. With an error
 // it has not taken it.
 //

@@ -53,6 +53,7 @@ func All() []Attack {
 	all.add("allocator", "smh", Attack{Outcome: ends(200)})
 	all.add("allocator", "n", Attack{Outcome: ends(0, memory...), Poor: &Outcome{Status: 200}})
 	all.add("storm", "ncehpPrdslfRjwqz", Attack{Outcome: ends(503, fuel...)})
+	all.add("storm", "y", Attack{By: Names, Outcome: ends(503, "used up its fuel of 13")}) // with what it has for the bytes
 	all.add("heap", "kmgs", Attack{Outcome: ends(503, fuel...)})
 	all.add("heap", "r", Attack{Outcome: ends(503, "proxy_on_request_headers trapped")})
 	all.add("heap", "pni", Attack{Outcome: ends(503, crash...)})

@@ -48,6 +48,7 @@ const (
 	Trailers            // POST with a body in chunks and a trailer, which is answered with one
 	Hijack              // attach, five bytes, and then no more
 	Nothing             // none is needed: the filter attacks by itself
+	Names               // POST with a JSON body that names thousands of objects
 )
 
 // Request is what he sends. The connection of a Hijack has its end behind it.
@@ -60,6 +61,9 @@ func (w Way) Request() string {
 		return load + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Note: mine\r\n\r\n"
 	case Hijack:
 		return "POST /v1.41/containers/c/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\ntyped"
+	case Names:
+		body := `{"HostConfig":{"Links":["a:b"` + strings.Repeat(`,"a:b"`, 8000) + `]}}`
+		return fmt.Sprintf("POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	default:
 		return "GET /v1.41/info HTTP/1.1\r\nHost: d\r\n\r\n"
 	}
