@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -14,6 +15,11 @@ type assault struct {
 	name string
 	// swaps has him replace his module all the time, by one that is much work for the compiler.
 	swaps bool
+	// clients is what each of his clients does, in the place of sending requests to a filter that attacks, and behaved what as many do who mean no
+	// harm, with as many connections as they may have; nil for requests one after the other.
+	clients, behaved func(ctx context.Context, socket string)
+	// operators are filters before all others, and request is what those ask who do no harm, "" for a list of containers.
+	operators, request string
 }
 
 // assaults are all of the menagerie, behind what is no assault: what the quiet tenant has beside it is his share, and what it differs from it is the
@@ -27,7 +33,17 @@ func assaults() []assault {
 	for _, a := range menagerie.All() {
 		all = append(all, assault{name: a.Name(), Attack: a})
 	}
+	for _, a := range clientAssaults() {
+		a.Attack = menagerie.Attack{Guest: idle, Config: idleConfig}
+		all = append(all, a)
+	}
 	return all
+}
+
+// harmless is what he is measured against: the same filters, and clients who do nothing but ask.
+func (a assault) harmless() assault {
+	a.clients = a.behaved
+	return a
 }
 
 // idle is a guest with every callback, which with this configuration does nothing in them.

@@ -39,7 +39,7 @@ func (b *bench) bills(ctx context.Context) error {
 	fmt.Printf("%-50s %10s %12s %12s %12s %8s %8s\n", "the filter does", "requests/s", "costs each", "elsewhere", "charged", "ratio", "with all")
 	plain := make(map[string]bill)
 	for _, a := range assaults() {
-		if !wanted.MatchString(a.name) || a.Unstarted || a.swaps {
+		if !wanted.MatchString(a.name) || a.Unstarted || a.swaps || a.clients != nil {
 			continue
 		}
 		keys, _, _ := strings.Cut(a.Keys, "vm_config")

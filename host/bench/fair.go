@@ -54,7 +54,7 @@ func (b *bench) fair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	idles := make(map[string]*arena) // by the keys of their filters
+	idles := make(map[string]*arena) // by the keys of their filters, and the operator's
 	began := time.Now()
 	fmt.Printf("\n## A quiet tenant beside a noisy one, %d connections each, a collection every %v; load %s\n\n", b.connections, forcedGC, load())
 	fmt.Printf("%-50s %10s %8s %10s %8s\n", "the noisy tenant's filter does", "quiet: /s", "share", "p99", "ratio")
@@ -64,13 +64,14 @@ func (b *bench) fair(ctx context.Context) error {
 			continue
 		}
 		keys, _, _ := strings.Cut(a.Keys, "vm_config")
-		if idles[keys] == nil {
-			plain := assault{name: "idle", Attack: menagerie.Attack{Guest: idle, Config: idleConfig, Keys: keys}}
-			if idles[keys], err = b.startArena(ctx, plain, backend.socket, "collected"); err != nil {
+		place := keys + a.operators
+		if idles[place] == nil {
+			plain := assault{name: "idle", Attack: menagerie.Attack{Guest: idle, Config: idleConfig, Keys: keys}, operators: a.operators}
+			if idles[place], err = b.startArena(ctx, plain, backend.socket, "collected"); err != nil {
 				return err
 			}
 		}
-		c := &contest{assault: a, idle: idles[keys]}
+		c := &contest{assault: a, idle: idles[place]}
 		if err := b.hold(ctx, c, backend.socket, b.rounds, b.slice); err != nil {
 			return err
 		}
@@ -108,7 +109,11 @@ func (b *bench) hold(ctx context.Context, c *contest, upstream string, rounds in
 			slices.Reverse(order) // nobody always comes first
 		}
 		for _, a := range order {
-			s, err := b.beside(ctx, a, c.assault, slice)
+			from := c.assault
+			if a == c.idle {
+				from = from.harmless()
+			}
+			s, err := b.beside(ctx, a, from, slice)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -194,8 +199,8 @@ tenants:
   - {name: noisy, match: {listeners: ['unix://%[2]s']}, capabilities: all, limits: {%[6]s}}
   - {name: quiet, match: {listeners: ['unix://%[3]s']}, capabilities: all}
 filters:
-  - {name: quiet, module: %[7]s, config: {set: {X-Sluice: quiet}}, tenant: quiet, capabilities: all}
-`, upstream, noisy.socket, at.quiet.socket, a.swaps, pause, a.Limits, absolute("filters/response-headers.wasm"))
+%[8]s  - {name: quiet, module: %[7]s, config: {set: {X-Sluice: quiet}}, tenant: quiet, capabilities: all}
+`, upstream, noisy.socket, at.quiet.socket, a.swaps, pause, a.Limits, absolute("filters/response-headers.wasm"), a.operators)
 	text += a.Filter("noisy", "noisy", module, a.Everything())
 	if a.Service != menagerie.NoService {
 		text += fmt.Sprintf("upstreams: [{name: svc, address: 'unix://%s.%s'}]\n", upstream, map[menagerie.Service]string{menagerie.HTTP: "http", menagerie.GRPC: "grpc"}[a.Service])
@@ -229,6 +234,9 @@ func (b *bench) end(a *arena) {
 	b.stop(a.noisy)
 }
 
+// list is what the quiet tenant asks for.
+var list = get("/v1.41/containers/json")
+
 // settling is how long an assault goes on before anything is measured.
 const settling = 100 * time.Millisecond
 
@@ -241,7 +249,16 @@ func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.D
 	noise, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for range b.connections {
-		all.Go(func() { pester(noise, a.noisy.socket, from.By, from.Cuts, new(atomic.Int64)) })
+		all.Go(func() {
+			switch {
+			case from.clients != nil:
+				from.clients(noise, a.noisy.socket)
+			case from.request != "":
+				resend(noise, a.noisy.socket, from.request, 0)
+			default:
+				pester(noise, a.noisy.socket, from.By, from.Cuts, new(atomic.Int64))
+			}
+		})
 	}
 	if a.swap != nil {
 		all.Go(func() {
@@ -252,7 +269,11 @@ func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.D
 		})
 	}
 	time.Sleep(settling)
-	s, err := drive(ctx, a.quiet, "/v1.41/containers/json", b.connections, slice, smallBody)
+	asked, length := from.request, int64(len("{}"))
+	if asked == "" {
+		asked, length = list, smallBody
+	}
+	s, err := driveWith(ctx, a.quiet, asked, b.connections, slice, length)
 	stop()
 	all.Wait()
 	return s, err

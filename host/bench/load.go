@@ -29,7 +29,17 @@ func (s sample) perSecond() float64 { return float64(s.requests) / s.elapsed.Sec
 // drive sends requests on n connections, each as soon as the last was answered, and measures from the first byte written to the last read.
 // wantBody is the length that every body must have; below zero any will do.
 func drive(ctx context.Context, p *peer, target string, n int, slice time.Duration, wantBody int64) (sample, error) {
-	request := []byte("GET " + target + " HTTP/1.1\r\nHost: docker\r\nUser-Agent: Docker-Client/20.10.24 (linux)\r\n\r\n")
+	return driveWith(ctx, p, get(target), n, slice, wantBody)
+}
+
+// get is a request as the docker command sends it.
+func get(target string) string {
+	return "GET " + target + " HTTP/1.1\r\nHost: docker\r\nUser-Agent: Docker-Client/20.10.24 (linux)\r\n\r\n"
+}
+
+// driveWith is drive with any request.
+func driveWith(ctx context.Context, p *peer, asked string, n int, slice time.Duration, wantBody int64) (sample, error) {
+	request := []byte(asked)
 	var (
 		all      sync.WaitGroup
 		mu       sync.Mutex

@@ -4,25 +4,31 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/vm"
 )
 
-// heavy is of whose requests the filter has computed at length, lately. Their streams keep
-// to one half of the instances while others have any, and those of others to the
-// other half: for a call that computes at length has its instance for as long as it does,
-// waits for its turn in it, and everybody whose stream is on that instance waits with it.
-// More instances than half of them would hardly make the heavy ones faster, since
-// they share the processors between them.
+// heavy is of whose requests the filter has computed for long, lately. Their streams keep
+// to one half of the instances, and those of others to the other half: for a call that
+// computes for long has its instance for as long as it does, waits for its turn in it,
+// and everybody whose stream is on that instance waits with it, or is lost when it traps.
+// More instances than half of them would hardly make the heavy ones faster, since they
+// share the processors between them.
 type heavy struct {
 	// some is set while there may be any, so that nobody else pays for it.
 	some atomic.Bool
 
 	mu      sync.Mutex // guards what follows
 	parties map[string]time.Time
-	others  time.Time // when one that is not among them came last
 }
 
-// heavyTime is how long after it has computed at length a party is heavy.
-const heavyTime = time.Second
+const (
+	// heavyUnits is what a call uses that makes its party heavy, about a millisecond. In
+	// what is shorter, taking turns suffices.
+	heavyUnits = 20 * vm.Brief
+	// heavyTime is how long after that it is.
+	heavyTime = 10 * time.Second
+)
 
 // note remembers a party.
 func (h *heavy) note(party string) {
@@ -48,16 +54,12 @@ func (h *heavy) shards(party string, n int) (from, to int) {
 			delete(h.parties, name)
 		}
 	}
-	_, is := h.parties[party]
-	switch {
-	case len(h.parties) == 0:
+	if len(h.parties) == 0 {
 		h.some.Store(false)
 		return 0, n
-	case !is:
-		h.others = now
-		return n / 2, n
-	case now.Sub(h.others) > heavyTime:
-		return 0, n
 	}
-	return 0, n / 2
+	if _, is := h.parties[party]; is {
+		return 0, n / 2
+	}
+	return n / 2, n
 }

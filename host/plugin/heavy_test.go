@@ -31,7 +31,7 @@ func TestTheOthersAreNotOnTheInstancesOfWhoComputesAtLength(t *testing.T) {
 		if err := ask(quiet); err != nil {
 			t.Fatal(err)
 		}
-		if err := ask(of(t, p, "noisy", 100_000)); err != nil {
+		if err := ask(of(t, p, "noisy", 1_000_000)); err != nil {
 			t.Fatal(err)
 		}
 		var quiets []*state

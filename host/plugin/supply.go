@@ -82,7 +82,7 @@ func (p *Plugin) await(ctx context.Context, party string, patience time.Duration
 func (p *Plugin) pick(party string) *Instance {
 	from, to := p.heavy.shards(party, len(p.shards))
 	instance := p.pickOf(p.shards[from:to])
-	if instance == nil && to-from < len(p.shards) {
+	if instance == nil && from > 0 { // who is heavy waits for his own to be replaced
 		instance = p.pickOf(p.shards)
 	}
 	return instance
