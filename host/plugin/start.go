@@ -66,8 +66,8 @@ func (p *Plugin) takeHints(canary *Instance) {
 // same clients and a filter that serves them take, starts have what is plenty for good
 // ones, and then a part of the allowance.
 const (
-	startBurst = 2 // seconds' allowance that starts may take at once, and
-	startPart  = 4 // the part of it, one in so many, that they have in each second
+	startBurst = 2  // seconds' allowance that starts may take at once, and
+	startPart  = 10 // the part of it, one in so many, that they have in each second
 )
 
 // forStarts is what starts may take of an allowance, beside that.
