@@ -57,7 +57,7 @@ func (c *Conn) readHead() (string, error) {
 		// Who sends a byte at a time would have us get up for each.
 		if seen > 0 && c.last < smallPiece {
 			if small++; small > smallPieces {
-				time.Sleep(pieceTime)
+				time.Sleep(pieceTime << min((small-smallPieces)/smallPieces, 5))
 			}
 		}
 		if err := c.fill(); err != nil {
@@ -79,7 +79,7 @@ func (c *Conn) readHead() (string, error) {
 	}
 }
 
-// After so many pieces of a head that are so small, the next one is given a moment to grow.
+// After so many pieces of a head that are so small, the next one is given a moment to grow, and after as many more twice that, up to 32 ms.
 const (
 	smallPieces = 8
 	smallPiece  = 64
