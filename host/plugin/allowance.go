@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -23,6 +24,8 @@ type Allowance struct {
 	mu    sync.Mutex // guards what follows
 	level int64      // below 0: a debt
 	since time.Time
+
+	low atomic.Bool // the level is below the strain; read without mu
 }
 
 // NewAllowance returns one that is full. perSecond is as for vm.Fuel: 250
@@ -42,6 +45,7 @@ func (a *Allowance) fill() {
 	if gained := int64(float64(a.perSecond) * elapsed.Seconds()); gained > 0 {
 		a.level = min(a.level+gained, a.most)
 		a.since = now
+		a.see()
 	}
 }
 
@@ -53,7 +57,25 @@ func (a *Allowance) spend(units int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.level = max(a.level-units, -1<<50)
+	a.see()
 }
+
+// strain is the part of what a bucket holds that is missing where a filter is strained: it
+// has computed more than a second brings for a while. What is left could still be used up by
+// many short callbacks at once, on all processors, before anybody has to wait.
+const strain = 4
+
+// see takes down whether the level is low. The caller holds mu.
+func (a *Allowance) see() {
+	if low := a.level < a.most-a.most/strain; low != a.low.Load() {
+		a.low.Store(low)
+	}
+}
+
+// strained tells whether the callbacks of those who share it are to take turns from their
+// beginning; see vm.InstanceOptions.Strained. It is right as of when somebody last asked
+// for a turn, or used something.
+func (a *Allowance) strained() bool { return a != nil && a.low.Load() }
 
 // empty tells whether nobody may compute now, and for how long about.
 func (a *Allowance) empty() (bool, time.Duration) {

@@ -9,6 +9,31 @@ import (
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
+// Who has used a quarter of what may be used at once is strained, until that is there again.
+func TestWhoUsesMuchIsStrainedForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenant := NewTenant(TenantLimits{Name: "ci", CPU: 100 * time.Millisecond})
+		for _, options := range []Options{{Tenant: tenant}, {Allowance: NewAllowance(100 * time.Millisecond)}} {
+			strained, p := options.strained(), &Plugin{options: options}
+			for _, use := range []struct {
+				units, rest time.Duration
+				want        bool
+			}{{20 * time.Millisecond, 0, false}, {10 * time.Millisecond, 0, true}, {0, 40 * time.Millisecond, true}, {0, 20 * time.Millisecond, false}} {
+				p.exhausted() // as before each stream
+				p.spend(vm.Fuel(use.units))
+				time.Sleep(use.rest)
+				p.exhausted()
+				if got := strained(); got != use.want {
+					t.Errorf("after %v more, and a rest of %v: got %t", use.units, use.rest, got)
+				}
+			}
+		}
+		if (&Options{}).strained() != nil {
+			t.Error("a filter whose computing is not bounded can be strained")
+		}
+	})
+}
+
 // A start that failed may have cost seconds of fuel. The next one waits until the tenant may compute again.
 func TestADebtIsPaidBeforeAnythingIsStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -77,13 +77,14 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	defer i.unlock()
 	caller := i.caller()
 	machine, err := p.module.Instantiate(vm.InstanceOptions{
-		Context: caller,
-		Fuel:    vm.Fuel(p.options.StartTimeout),
-		Memory:  vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
-		Party:   p.ownParty,
-		Pace:    i.startPace(),
-		Stdout:  guestWriter{caller, abi.LogLevelInfo},
-		Stderr:  guestWriter{caller, abi.LogLevelError},
+		Context:  caller,
+		Fuel:     vm.Fuel(p.options.StartTimeout),
+		Memory:   vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
+		Party:    p.ownParty,
+		Pace:     i.startPace(),
+		Strained: p.options.strained(),
+		Stdout:   guestWriter{caller, abi.LogLevelInfo},
+		Stderr:   guestWriter{caller, abi.LogLevelError},
 	})
 	if err != nil {
 		return nil, &StartError{Step: "link", Err: err}

@@ -161,6 +161,15 @@ func (p *Plugin) spend(units int64) {
 	p.options.Tenant.allowance().spend(units)
 }
 
+// strained tells whether one of the allowances is. Nil: there are none.
+func (o *Options) strained() func() bool {
+	own, tenants := o.Allowance, o.Tenant.allowance()
+	if own == nil && tenants == nil {
+		return nil
+	}
+	return func() bool { return own.strained() || tenants.strained() }
+}
+
 // exhausted tells whether the filter may not compute now, and for how long about.
 func (p *Plugin) exhausted() (bool, time.Duration) { return p.options.exhausted() }
 

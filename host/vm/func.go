@@ -89,6 +89,9 @@ func (f *Func) enter(start bool) error {
 	if outermost {
 		i.budget, i.paced = i.fuel, 0
 		i.begin(i.budget)
+		if i.strained != nil && i.strained() {
+			i.turn()
+		}
 	}
 	i.depth++
 	f.running = true

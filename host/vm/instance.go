@@ -39,6 +39,7 @@ type Instance struct {
 	stacksTaken        int64
 	party              string
 	pace               func(units int64) bool // see InstanceOptions
+	strained           func() bool            // the same
 	paced              int64                  // what of the call that is running it was told of
 	budget             int64                  // what the last call was given
 	used               int64                  // what it has used, when it is over: asked for more than once, and slow to ask
@@ -73,6 +74,9 @@ type InstanceOptions struct {
 	// after that it is not told of, nor of calls that are short. False ends the call like a
 	// lack of fuel. Nil: no call waits for anything but its turn.
 	Pace func(units int64) bool
+	// Strained is asked before each call from outside: true has the call take its turn
+	// from its beginning, as one that computes at length does. Nil: no call does.
+	Strained func() bool
 	// Stdout and Stderr are given what the guest prints, a line a Write, without
 	// the line's end. They are written to by the goroutine that calls. Nil
 	// drops it.
@@ -92,14 +96,15 @@ func (m *Module) Instantiate(options InstanceOptions) (*Instance, error) {
 	e.mu.Unlock()
 
 	i := &Instance{
-		code:    m.code,
-		name:    m.name,
-		context: options.Context,
-		funcs:   make(map[string]*Func),
-		party:   options.Party,
-		pace:    options.Pace,
-		started: m.code.makeUnits,
-		pool:    options.Memory.Pool,
+		code:     m.code,
+		name:     m.name,
+		context:  options.Context,
+		funcs:    make(map[string]*Func),
+		party:    options.Party,
+		pace:     options.Pace,
+		strained: options.Strained,
+		started:  m.code.makeUnits,
+		pool:     options.Memory.Pool,
 	}
 	if i.context == nil {
 		i.context = context.Background()

@@ -65,6 +65,41 @@ func collectsBeside(t *testing.T, name string) {
 	}
 }
 
+// Short calls take turns from their beginning where their party is strained, and then only.
+func TestShortCallsOfTheStrainedComputeInALane(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	all, _ := engine.Lanes()
+	for range all {
+		engine.EnterLane("others")
+	}
+	strained := false
+	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Strained: func() bool { return strained }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	short := func() error {
+		_, err := i.Func("fine").Call(1)
+		return err
+	}
+	if err := short(); err != nil {
+		t.Fatal(err)
+	}
+	strained = true
+	ended := make(chan error)
+	go func() { ended <- short() }()
+	waitFor(t, "call that waits for a lane", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
+	for range all {
+		engine.LeaveLane()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if free, waiting := engine.Lanes(); free != all || waiting != 0 {
+		t.Errorf("%d lanes are free and %d calls wait, want %d and 0", free, waiting, all)
+	}
+}
+
 // However many calls of one party wait, another's waits for one of them at most.
 func TestLanesGoRoundByParty(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
