@@ -198,6 +198,23 @@ func TestWhatACrashedFilterLeftHalfDoneGoesNowhere(t *testing.T) {
 	}
 }
 
+// What a filter has rewritten and held is looked at before anybody else gets it, though what it did to it afterwards counts for
+// nothing: else the engine got a body that can be read in two ways.
+func TestAHeldRewriteIsJudgedThoughItsFilterTraps(t *testing.T) {
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("POST /containers/create", hosttest.JSON(201, `{"Id":"1"}`))
+	g := hosttest.StartGateway(t, engine.Address(), filters(t, "rewrite-hold-trap on_failure: allow, stages: [request_body, request_trailers]", "noop"))
+	conn, r := g.Dial()
+	write(t, conn, "POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n"+
+		"2\r\n{}\r\n0\r\nX-A: b\r\n\r\n")
+	if code, body := status(t, r); code != 500 || !strings.Contains(body, "hostconfig") {
+		t.Errorf("got %d %q, want the rewritten body to be refused", code, body)
+	}
+	for _, q := range engine.Requests() {
+		t.Errorf("the engine got %s %s", q.Method, q.Target)
+	}
+}
+
 func TestContextsThatAskForMoreTimeKeepNoBodies(t *testing.T) {
 	engine := hosttest.StartFakeDocker(t)
 	engine.Handle("POST /images/load", hosttest.JSON(200, "{}"))

@@ -119,7 +119,7 @@ func (f *filterStream) Buffer(t abi.BufferType, write bool) (*abi.Buffer, abi.St
 		return nil, abi.StatusNotFound
 	}
 	if write && f.bodies[way].keepBefore() {
-		f.filter.Plugin.Pay(keptUnits * int64(len(f.bodies[way].before)))
+		f.filter.Plugin.Pay(keptUnits * int64(len(f.bodies[way].before.Bytes)))
 	}
 	return &f.bodies[way].buffer, abi.StatusOK
 }

@@ -355,7 +355,7 @@ func (h *heldBody) keep() {
 // fails, the body is kept as it was: but not before the callback sets about changing it, since a body that comes in
 // small pieces to one who waits for its end would be copied as often as there are pieces.
 func (h *heldBody) begin(policy OnFailure) {
-	h.keeps, h.kept, h.before = policy == Allow, false, nil
+	h.keeps, h.kept, h.before = policy == Allow, false, abi.Buffer{}
 }
 
 // keepBefore is called before the body is changed. True means that it was copied.
@@ -363,15 +363,17 @@ func (h *heldBody) keepBefore() bool {
 	if !h.keeps || h.kept {
 		return false
 	}
-	h.kept, h.before = true, pieces.Append(nil, h.buffer.Bytes)
+	h.kept, h.before = true, h.buffer
+	h.before.Bytes = pieces.Append(nil, h.buffer.Bytes)
 	return true
 }
 
-// putBack makes the body what it was before the callback.
+// putBack makes the body what it was before the callback: one that was rewritten before is
+// still one that has to be looked at before anybody else gets it.
 func (h *heldBody) putBack() {
 	if h.kept {
-		h.buffer.Reset(h.before)
-		h.own, h.kept, h.before = false, false, nil
+		h.buffer = h.before
+		h.own, h.kept, h.before = false, false, abi.Buffer{}
 	}
 }
 

@@ -234,7 +234,7 @@ type heldBody struct {
 	// keeps says that what the filter's callback does to the body may come to count for nothing, kept
 	// that before is what it was, since the callback has set about changing it.
 	keeps, kept bool
-	before      []byte
+	before      abi.Buffer
 	// waiting is how many bytes it has let go of that wait for what it still holds: the
 	// rest of the body, or trailers.
 	waiting int
