@@ -41,7 +41,7 @@ func (m *operatorsMemory) most() uint64 {
 	if m.all == nil {
 		return 2 * m.limit
 	}
-	return max(2*m.limit, uint64(m.all.Used()-m.own.Used())+m.limit)
+	return max(2*m.limit, uint64(max(0, m.all.Used()-m.own.Used()))+m.limit)
 }
 
 // hasRoom tells whether the filters of one more generation could have all the memory that they may.

@@ -66,11 +66,23 @@ func (x *exchange) readWhole() ([]byte, error) {
 		if whole == nil && done {
 			return chunk, nil // came in one piece: no copy
 		}
+		if need := len(whole) + len(chunk); need > cap(whole) {
+			whole = pieces.Grow(whole, x.roomFor(need)-len(whole))
+		}
 		whole = pieces.Append(whole, chunk)
 		if done {
 			return whole, nil
 		}
 	}
+}
+
+// roomFor is how much memory is made for a body of which so much has come: twice as much, so that a large one is not copied
+// for each part of it that comes, but no more than it was said to have.
+func (x *exchange) roomFor(need int) int {
+	if x.request.Body.Kind == wire.Length && x.request.Body.Length < 2*int64(need) {
+		return max(need, int(x.request.Body.Length))
+	}
+	return 2 * need
 }
 
 // readHeldBody feeds the request's body to the filters until they let the head

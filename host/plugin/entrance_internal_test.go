@@ -54,12 +54,16 @@ func TestWhoComputesAtLengthKeepsToOneHalfOfTheInstances(t *testing.T) {
 	}
 	has("ci", 5, 0, 5)
 	h.note("ci")
-	has("ci", 5, 0, 2)
+	has("ci", 5, 0, 5) // nobody else is there
 	has("dev", 5, 2, 5)
+	has("ci", 5, 0, 2)
 	has("dev", 1, 0, 1)
 	has("ci", 1, 0, 1)
 	h.note("dev")
 	has("dev", 5, 0, 2)
+	h.others = time.Now().Add(-othersTime - 1)
+	has("dev", 5, 0, 5)
+	has("ci", 5, 0, 5)
 	for party := range h.parties {
 		h.parties[party] = time.Now().Add(-heavyTime - 1)
 	}

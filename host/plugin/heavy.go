@@ -8,26 +8,27 @@ import (
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
-// heavy is of whose requests the filter has computed for long, lately. Their streams keep
-// to one half of the instances, and those of others to the other half: for a call that
+// heavy is of whose requests the filter has computed for long, lately. While there are others, their
+// streams keep to one half of the instances, and those of the others to the other half: for a call that
 // computes for long has its instance for as long as it does, waits for its turn in it,
 // and everybody whose stream is on that instance waits with it, or is lost when it traps.
-// More instances than half of them would hardly make the heavy ones faster, since they
-// share the processors between them.
 type heavy struct {
 	// some is set while there may be any, so that nobody else pays for it.
 	some atomic.Bool
 
 	mu      sync.Mutex // guards what follows
 	parties map[string]time.Time
+	others  time.Time // when somebody came last who was not one of them
 }
 
 const (
 	// heavyUnits is what a call uses that makes its party heavy, about a millisecond. In
 	// what is shorter, taking turns suffices.
 	heavyUnits = 20 * vm.Brief
-	// heavyTime is how long after that it is.
-	heavyTime = 10 * time.Second
+	// heavyTime is how long after that it is, and othersTime how long others count as there
+	// after each request.
+	heavyTime  = 10 * time.Second
+	othersTime = time.Minute
 )
 
 // note remembers a party.
@@ -58,8 +59,13 @@ func (h *heavy) shards(party string, n int) (from, to int) {
 		h.some.Store(false)
 		return 0, n
 	}
-	if _, is := h.parties[party]; is {
-		return 0, n / 2
+	_, is := h.parties[party]
+	switch {
+	case !is:
+		h.others = now
+		return n / 2, n
+	case now.Sub(h.others) > othersTime:
+		return 0, n
 	}
-	return n / 2, n
+	return 0, n / 2
 }

@@ -107,7 +107,7 @@ func (m *memory) worked(units int64) {
 	}
 	m.since = 0
 	switch {
-	case m.instance != nil:
+	case m.instance != nil && m.instance.depth > 0:
 		m.instance.turn()
 	case m.next != nil:
 		m.next(8 * sliceUnits) // as if so many bytes had been copied

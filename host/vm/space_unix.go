@@ -49,7 +49,9 @@ func release(space []byte, committed int) {
 			n = min(releasePiece, n)
 		}
 		if err := unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(space)), uintptr(n)); err != nil {
-			return // the system has no room for two areas where there was one: the rest stays
+			// The system has no room for two areas where there was one. The addresses stay taken, the memory does not.
+			_ = unix.Madvise(space, unix.MADV_DONTNEED)
+			return
 		}
 		space, committed = space[n:], committed-n
 	}
