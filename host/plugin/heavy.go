@@ -22,9 +22,10 @@ type heavy struct {
 }
 
 const (
-	// heavyUnits is what a call uses that makes its party heavy, about a millisecond. In
-	// what is shorter, taking turns suffices.
-	heavyUnits = 20 * vm.Brief
+	// heavyUnits is what a call uses that makes its party heavy, some five milliseconds. In
+	// what is shorter, taking turns suffices; and that a guest collects its garbage, which takes two
+	// to four million units of those of TinyGo, may happen to anybody's call.
+	heavyUnits = 200 * vm.Brief
 	// heavyTime is how long after that it is, and othersTime how long others count as there
 	// after each request.
 	heavyTime  = 10 * time.Second
