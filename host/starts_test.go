@@ -117,3 +117,47 @@ func TestAReloadOfGoodTenantsFiltersLosesNoRequest(t *testing.T) {
 	close(stop)
 	clients.Wait()
 }
+
+// What one tenant uploads, be it slow to start, puts no other's filter out of service that did not
+// change, however often, and however many instances that has: it came up before.
+func TestReloadsPutNoFilterOutOfServiceThatDidNotChange(t *testing.T) {
+	text, sockets := twoTenants(t, "noop", "")
+	noop, slow := hosttest.Guest(t, "noop"), hosttest.Guest(t, "slow-start")
+	text = "limits: {start: 30s}\n" + strings.Replace(text, noop, slow+", instances: 64", 1)
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), text)
+	for n := range 8 {
+		reloaded(t, g, text, n)
+		if code, body := ask(t, "unix", sockets["ci"], info); code != 200 {
+			t.Fatalf("after reload %d: %d %s", n, code, body)
+		}
+		time.Sleep(400 * time.Millisecond) // so much and more is behind each when a file has changed
+	}
+}
+
+// By default a tenant's filter is waited for five seconds. Without it the gateway serves then,
+// and after a reload too, and another tenant's filter that did not change as before.
+func TestALateFilterIsWaitedForAsLongAsTheDefaultSays(t *testing.T) {
+	text, sockets := twoTenants(t, "noop", "cpu: 1ms")
+	good := "limits: {start: 5s}\n" + text
+	late := strings.Replace(good, hosttest.Guest(t, "noop"), hosttest.Guest(t, "start-loop"), 1)
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), good)
+	comes(t, "ci's at first", sockets["ci"], 200, "")
+	comes(t, "dev's at first", sockets["dev"], 200, "")
+	g.Write(late)
+	begin := time.Now()
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took < 5*time.Second {
+		t.Errorf("the reload took effect after %v, and had not waited", took)
+	}
+	if code, body := ask(t, "unix", sockets["ci"], info); code != 503 || !strings.Contains(body, `filter \"of-ci\" is still starting, and a request that it did not judge is denied`) {
+		t.Errorf("got %d %s, want it denied for now", code, body)
+	}
+	comes(t, "dev's, which did not change,", sockets["dev"], 200, "")
+	g.Write(good)
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	comes(t, "ci's, whose start was called off,", sockets["ci"], 200, "")
+}

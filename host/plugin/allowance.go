@@ -36,7 +36,12 @@ func NewAllowance(perSecond time.Duration) *Allowance {
 }
 
 // written is what a second brings.
-func (a *Allowance) written() time.Duration { return a.value }
+func (a *Allowance) written() time.Duration {
+	if a == nil {
+		return 0
+	}
+	return a.value
+}
 
 // fill brings the level up to date. The caller holds mu.
 func (a *Allowance) fill() {

@@ -157,7 +157,7 @@ func (f *freshSupply) take(ctx context.Context) (*Instance, error) {
 		}
 		return instance, nil
 	default:
-		return f.made(ctx, acquireWait)
+		return f.madeForStream(ctx)
 	}
 }
 
@@ -217,7 +217,7 @@ func (f *freshSupply) refill() {
 	for {
 		for len(f.warm) < f.ready && f.plugin.waitAllowed() {
 			err := f.plugin.protect(func() error {
-				instance, err := f.made(f.plugin.ctx, math.MaxInt64)
+				instance, err := f.made(f.plugin.startTerms(), math.MaxInt64)
 				if errors.Is(err, ErrClosed) {
 					return nil
 				}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
@@ -226,4 +228,71 @@ func TestWhatStreamsArePutBackToIsCounted(t *testing.T) {
 	if got := options.Memory.Used(); got != 0 {
 		t.Errorf("after it was refused %d bytes are in use", got)
 	}
+}
+
+// A stream that has to have an instance made waits for that as it waits for all else: for a
+// second, and not when its client is gone.
+func TestAStreamWaitsForTheStartOfItsInstanceNoLongerThanForAnythingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newEngine(t)
+		options := plugin.Options{Name: "slow-start", Code: guest(t, "slow-start"), Instances: 1, Isolation: plugin.PerStream}
+		options.Tenant = drained(t, engine, 20*time.Millisecond)
+		p, err := plugin.New(t.Context(), engine, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(context.Background())
+		var first state
+		if err := p.Open(t.Context(), &first.stream, &first); err != nil {
+			t.Fatal(err)
+		}
+		defer first.stream.Done()
+
+		begin := time.Now()
+		var second state
+		var limit *plugin.LimitError
+		err = p.Open(t.Context(), &second.stream, &second)
+		if !errors.Is(err, plugin.ErrAllowance) || !errors.As(err, &limit) || limit.Limit != "tenant_limits.cpu" {
+			t.Errorf("got %v, want what was used up", err)
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it was turned away after %v, want a second at most", took)
+		}
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begin = time.Now()
+		if err := p.Open(ctx, &second.stream, &second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want that the client has gone", err)
+		}
+		if took := time.Since(begin); took != 100*time.Millisecond {
+			t.Errorf("it waited for %v behind its client", took)
+		}
+	})
+}
+
+// What starts may take is no part of it: a stream's instance is paid for as its callbacks are.
+func TestAStreamsInstanceIsNoPartOfWhatStartsMayTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newEngine(t)
+		options := plugin.Options{Name: "slow-start", Code: guest(t, "slow-start"), Instances: 1, Isolation: plugin.PerStream}
+		options.Tenant = drained(t, engine, 500*time.Millisecond)
+		p, err := plugin.New(t.Context(), engine, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(context.Background())
+		time.Sleep(time.Second)
+		begin := time.Now()
+		var streams [4]state
+		for i := range streams {
+			if err := p.Open(t.Context(), &streams[i].stream, &streams[i]); err != nil {
+				t.Fatalf("stream %d: %v", i, err)
+			}
+			defer streams[i].stream.Done()
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("four streams took %v", took)
+		}
+	})
 }

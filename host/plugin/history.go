@@ -18,6 +18,9 @@ type History struct {
 
 	lines logBucket
 
+	// started is set while the filter came up when it was last started.
+	started atomic.Bool
+
 	mu      sync.Mutex  // guards what follows
 	recent  []time.Time // crashes within the window, the oldest first
 	crashes int         // in a row, of instances that served no stream; for the backoff

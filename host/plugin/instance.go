@@ -46,6 +46,7 @@ type Instance struct {
 	made       int64 // what making and starting it has cost, in units
 	paid       int64 // the same of the last callback, and of what the host did for it
 	prepaid    int64 // of made, while it was being started
+	calledOff  error // why its start was; nil: it was not
 	spent      bool  // it belonged to one stream, which is over
 	ending     bool  // its root context is told of its end
 	// finished holds contexts whose guest called proxy_done inside a callback;
@@ -61,8 +62,8 @@ type Instance struct {
 var _ hostcall.Caller = (*Instance)(nil)
 
 // startInstance starts an instance and hands it its configuration, as ABI.md
-// 1.6 orders it.
-func (p *Plugin) startInstance(shard int) (*Instance, error) {
+// 1.6 orders it. Where terms call it off, the error is why.
+func (p *Plugin) startInstance(shard int, terms startTerms) (*Instance, error) {
 	i := &Instance{
 		plugin:   p,
 		shard:    shard,
@@ -81,7 +82,7 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 		Fuel:     vm.Fuel(p.options.StartTimeout),
 		Memory:   vm.MemoryOptions{Limit: p.options.MemoryLimit, Pool: p.options.Memory, Refused: p.refusedMemory},
 		Party:    p.ownParty,
-		Pace:     i.startPace(),
+		Pace:     i.startPace(terms),
 		Strained: p.options.strained(),
 		Stdout:   guestWriter{caller, abi.LogLevelInfo},
 		Stderr:   guestWriter{caller, abi.LogLevelError},
@@ -97,11 +98,16 @@ func (p *Plugin) startInstance(shard int) (*Instance, error) {
 	}()
 	err = i.begin()
 	i.made = i.used + machine.StartUsed() + machine.Owed()
+	if i.calledOff != nil { // what it did not use any more is nobody's to pay
+		i.made = i.prepaid + machine.Owed()
+	}
 	i.payForStart(i.made)
 	i.used = 0
 	if err != nil {
 		if p.ctx.Err() != nil { // which may be why it ended
 			err = ErrClosed
+		} else if i.calledOff != nil {
+			err = i.calledOff
 		}
 		return nil, err
 	}

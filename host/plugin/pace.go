@@ -78,8 +78,8 @@ func (p *pace) turn(patience time.Duration) (time.Duration, bool) {
 }
 
 // made returns an instance that is made now, or when it is its turn; or one that was put back
-// meanwhile.
-func (f *freshSupply) made(ctx context.Context, patience time.Duration) (*Instance, error) {
+// meanwhile. Its start waits for what terms say.
+func (f *freshSupply) made(terms startTerms, patience time.Duration) (*Instance, error) {
 	wait, ok := f.pace.turn(patience)
 	if !ok {
 		return nil, ErrNoInstance
@@ -92,13 +92,20 @@ func (f *freshSupply) made(ctx context.Context, patience time.Duration) (*Instan
 		case instance := <-f.warm:
 			return instance, nil
 		case <-f.plugin.ctx.Done():
-			return nil, ErrClosed // for refill, ctx is the same
-		case <-ctx.Done():
+			return nil, ErrClosed // for refill, terms.ctx is the same
+		case <-terms.ctx.Done():
 			if f.plugin.ctx.Err() != nil {
 				return nil, ErrClosed
 			}
-			return nil, context.Cause(ctx)
+			return nil, context.Cause(terms.ctx)
 		}
 	}
-	return f.plugin.startInstance(freshShard)
+	return f.plugin.startInstance(freshShard, terms)
+}
+
+// madeForStream is made for a stream that waits. What is computed until then is its tenant's
+// to pay as callbacks are, and no part of what starts may take: those who come are not turned
+// away meanwhile, but wait. They wait no longer than for anything else.
+func (f *freshSupply) madeForStream(ctx context.Context) (*Instance, error) {
+	return f.made(startTerms{ctx: ctx, until: time.Now().Add(acquireWait)}, acquireWait)
 }

@@ -73,7 +73,8 @@ type Options struct {
 	// FreeStart says that what its start computes is nobody's to pay, and so waits for
 	// nothing: somebody wants to know whether it comes up. Without it, the start of a
 	// tenant's filter is paid for while it runs, and waits whenever the allowances, or
-	// what starts may take of the tenant's, are used up.
+	// what starts may take of the tenant's, are used up. Where History has seen it come up
+	// before, its first instance's does not, as long as the tenant's credit lasts.
 	FreeStart bool
 	// Stages limits the stages that the filter is called at. 0 means all that
 	// the module exports.
@@ -171,8 +172,9 @@ type Plugin struct {
 }
 
 // New compiles the module, starts one instance with the real configuration as
-// the canary, and, when that one came up, the others. For a tenant's filter that takes
-// as long as its allowances say, see Options.FreeStart, or until ctx ends. An error is a
+// the canary, and, when that one came up, the others. For a tenant's filter the canary takes
+// as long as its allowances say, see Options.FreeStart, or until ctx ends; the others are
+// started while it serves. An error is a
 // *StartError, one of package vm's errors of compilation, or the end of ctx.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
 	options = options.withDefaults()

@@ -1,8 +1,11 @@
 package plugin
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +18,7 @@ func (p *Plugin) start() error {
 		return &StartError{Step: "memory", Err: err}
 	}
 	if p.fresh != nil {
-		instance, err := p.startPaying(freshShard)
+		instance, err := p.startCanary(freshShard)
 		if err != nil {
 			return err
 		}
@@ -28,18 +31,28 @@ func (p *Plugin) start() error {
 		go p.fresh.refill()
 		return nil
 	}
-	for i := range p.shards {
-		instance, err := p.startPaying(i)
+	canary, err := p.startCanary(0)
+	if err != nil {
+		return err
+	}
+	p.takeHints(canary)
+	p.install(canary)
+	if p.paysAtOnce() {
+		p.wait.Add(1)
+		go func() { // for as long as the allowances say; the canary serves meanwhile
+			defer p.wait.Done()
+			for i := 1; i < len(p.shards); i++ {
+				p.restart(i, 0)
+			}
+		}()
+		return nil
+	}
+	for i := 1; i < len(p.shards); i++ {
+		instance, err := p.startInstance(i, p.startTerms())
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			p.takeHints(instance)
-		}
-		p.shards[i].instance.Store(instance)
-		if !p.options.Service {
-			instance.armTick()
-		}
+		p.install(instance)
 	}
 	return nil
 }
@@ -68,6 +81,10 @@ func (p *Plugin) takeHints(canary *Instance) {
 const (
 	startBurst = 2  // seconds' allowance that starts may take at once, and
 	startPart  = 10 // the part of it, one in so many, that they have in each second
+	// creditPart is the part of a second's allowance that, in each generation, starts of
+	// filters that came up before have beside that. It is a debt that a request, which waits
+	// for a second, can wait out.
+	creditPart = 2
 )
 
 // forStarts is what starts may take of an allowance, beside that.
@@ -82,45 +99,87 @@ func forStarts(perSecond time.Duration) *Allowance {
 // paysAtOnce tells whether starts are paid for while they run.
 func (p *Plugin) paysAtOnce() bool { return p.options.Tenant != nil && !p.options.FreeStart }
 
-// startPaying starts an instance when there is something to pay it with.
-func (p *Plugin) startPaying(shard int) (*Instance, error) {
-	if p.paysAtOnce() && !p.waitAllowed() {
-		return nil, ErrClosed
+// startCanary starts the first instance, when there is something to pay it with.
+//
+// A filter that came up before, as it is, is started once more because something else has
+// changed. That must not put it out of service, however much its starts have used up. So
+// its canary waits for nothing, as far as the tenant's credit goes, and is a debt.
+func (p *Plugin) startCanary(shard int) (*Instance, error) {
+	terms := p.startTerms()
+	if p.paysAtOnce() {
+		if p.options.History.started.Load() {
+			terms.credit = &p.options.Tenant.credit
+		}
+		if !terms.hasCredit() && !p.waitAllowed() {
+			return nil, ErrClosed
+		}
 	}
-	return p.startInstance(shard)
+	instance, err := p.startInstance(shard, terms)
+	var failed *StartError
+	if err == nil || errors.As(err, &failed) {
+		p.options.History.started.Store(err == nil)
+	}
+	return instance, err
 }
 
+// startTerms say what a start waits for where it is paid for while it runs, beside the
+// allowances of CPU.
+type startTerms struct {
+	ctx    context.Context // of who waits for it: the start ends with it
+	until  time.Time       // when he is turned away instead; zero: never
+	starts *Allowance      // nil: not that
+	credit *atomic.Int64   // what it may compute before it waits for anything; nil: nothing
+}
+
+// startTerms are those of a start that no request waits for.
+func (p *Plugin) startTerms() startTerms {
+	terms := startTerms{ctx: p.ctx}
+	if t := p.options.Tenant; t != nil {
+		terms.starts = t.starts
+	}
+	return terms
+}
+
+func (t *startTerms) hasCredit() bool { return t.credit != nil && t.credit.Load() > 0 }
+
 // startPace is what the instance's start is paced by; nil for nothing.
-func (i *Instance) startPace() func(units int64) bool {
-	if !i.plugin.paysAtOnce() {
+func (i *Instance) startPace(terms startTerms) func(units int64) bool {
+	p := i.plugin
+	if !p.paysAtOnce() {
 		return nil
 	}
-	p := i.plugin
-	starts := p.options.Tenant.starts
+	goesOn := func() bool {
+		if i.calledOff = context.Cause(terms.ctx); p.ctx.Err() != nil {
+			i.calledOff = ErrClosed
+		}
+		return i.calledOff == nil
+	}
 	return func(units int64) bool {
 		i.prepaid += units
 		p.spend(units)
-		starts.spend(units)
-		for {
+		if terms.hasCredit() {
+			terms.credit.Add(-units)
+			return goesOn()
+		}
+		terms.starts.spend(units)
+		for goesOn() {
 			empty, need := p.exhausted()
-			soon, wait := starts.empty()
+			soon, wait := terms.starts.empty()
 			if !empty && !soon {
-				return p.ctx.Err() == nil
+				return true
 			}
-			i.vm.Rest()
-			if !p.sleep(max(need, wait)) {
+			need = max(need, wait, time.Millisecond)
+			if !terms.until.IsZero() && time.Now().Add(need).After(terms.until) {
+				i.calledOff = p.overdrawn()
 				return false
 			}
+			i.vm.Rest()
+			select {
+			case <-time.After(need):
+			case <-terms.ctx.Done():
+			case <-p.ctx.Done():
+			}
 		}
-	}
-}
-
-// sleep waits for something to come in; false: the plugin is closed.
-func (p *Plugin) sleep(d time.Duration) bool {
-	select {
-	case <-time.After(max(d, time.Millisecond)):
-		return true
-	case <-p.ctx.Done():
 		return false
 	}
 }

@@ -171,9 +171,9 @@ func (p *Plugin) restart(shard int, delay time.Duration) {
 			return
 		}
 		err := p.protect(func() error {
-			instance, err := p.startInstance(shard)
+			instance, err := p.startInstance(shard, p.startTerms())
 			if err != nil {
-				p.tell(slog.LevelError, "cannot replace a crashed instance", slog.Any("error", err))
+				p.tell(slog.LevelError, "cannot start another instance", slog.Any("error", err))
 				return err
 			}
 			p.install(instance)

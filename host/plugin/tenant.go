@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -16,6 +17,7 @@ type Tenant struct {
 	limits TenantLimits
 	cpu    *Allowance
 	starts *Allowance     // what of cpu starts may take
+	credit atomic.Int64   // beside starts, of this generation's filters that came up before
 	memory *vm.MemoryPool // of this generation's filters
 	total  *vm.MemoryPool // of all generations'
 
@@ -90,7 +92,15 @@ func (t *Tenant) Next(limits TenantLimits) *Tenant {
 		next.total = nil
 	}
 	next.limitMemory()
+	next.giveCredit()
 	return next
+}
+
+// giveCredit gives a generation its credit.
+func (t *Tenant) giveCredit() {
+	if t.cpu != nil {
+		t.credit.Store(t.cpu.perSecond / creditPart)
+	}
 }
 
 func (t *Tenant) limitQuestions() {

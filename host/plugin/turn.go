@@ -12,13 +12,29 @@ import (
 func (p *Plugin) waitTurn(patience time.Duration) (left time.Duration, err error) {
 	left, err = p.options.Allowance.wait(patience)
 	if err != nil {
-		return 0, &LimitError{Limit: "cpu", Value: p.options.Allowance.written().String(), Err: err}
+		return 0, p.ownOverdrawn()
 	}
 	t := p.options.Tenant
 	if left, err = t.allowance().wait(left); err != nil {
-		return 0, &LimitError{Tenant: t.Name(), Limit: "tenant_limits.cpu", Value: t.cpu.written().String(), Err: err}
+		return 0, t.overdrawn()
 	}
 	return left, nil
+}
+
+// overdrawn says which allowance of a tenant's filter kept it from computing.
+func (p *Plugin) overdrawn() error {
+	if empty, _ := p.options.Allowance.empty(); empty {
+		return p.ownOverdrawn()
+	}
+	return p.options.Tenant.overdrawn()
+}
+
+func (p *Plugin) ownOverdrawn() error {
+	return &LimitError{Limit: "cpu", Value: p.options.Allowance.written().String(), Err: ErrAllowance}
+}
+
+func (t *Tenant) overdrawn() error {
+	return &LimitError{Tenant: t.Name(), Limit: "tenant_limits.cpu", Value: t.allowance().written().String(), Err: ErrAllowance}
 }
 
 // PayAhead takes units, as in package vm, out of what the filter may compute in a second,
