@@ -27,6 +27,9 @@ type Options struct {
 	// HeadTimeout is how long a head may take from its first byte to its last; 0 means for ever. A head that arrives in
 	// one read costs no timer. It does not bound the wait for the first byte: an idle connection is just idle.
 	HeadTimeout time.Duration
+	// WentOn is called, if it is not nil, when a [Conn.Interrupt] found a request that has begun to come: nothing of it is left, and ReadRequest reads on. It
+	// must neither wait nor use the Conn.
+	WentOn func()
 }
 
 // Conn is a connection with HTTP/1.1 on it. Create it with [NewConn] and end it with Close.

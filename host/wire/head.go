@@ -50,8 +50,7 @@ func (c *Conn) readHead() (string, error) {
 		seen = len(b)
 		if seen > 0 && !timed && c.opts.HeadTimeout > 0 {
 			until = time.Now().Add(c.opts.HeadTimeout)
-			c.setReadDeadline(until)
-			c.begun.Store(true)
+			c.beginHead(until)
 			timed = true
 		}
 		// Who sends a byte at a time would have us get up for each.

@@ -31,7 +31,8 @@ const (
 func (c *Conn) Begun() bool { return c.begun.Load() }
 
 // Interrupt makes ReadRequest return ErrInterrupted, from any goroutine, if it waits for a request of which not a byte has come; if one has, it goes on as
-// if nothing had happened. Unlike after [Conn.AbortRead] so can the connection. Who calls it while no ReadRequest runs, or has one return with a
+// if nothing had happened, and says so to [Options.WentOn]. What lies in the socket and was not read yet has come; but only Linux tells ([Conn.Stale]), so elsewhere such a
+// request is dropped unread, and over TLS so is one of whose first record a part only has come. Its client finds the connection closed, as it would if it had been a moment later. Unlike after [Conn.AbortRead] the connection can go on. Who calls it while no ReadRequest runs, or has one return with a
 // request meanwhile, calls [Conn.Resume] before anything else is read.
 func (c *Conn) Interrupt() { c.interrupt(ifIdle) }
 
@@ -53,6 +54,16 @@ func (c *Conn) Resume() {
 	c.setReadDeadline(time.Time{})
 }
 
+// beginHead says that a part of a head has come, and until when the rest may. An interrupt that nobody has seen yet is not lost by it.
+func (c *Conn) beginHead(until time.Time) {
+	c.interruption.mu.Lock()
+	defer c.interruption.mu.Unlock()
+	c.begun.Store(true)
+	if c.want == notInterrupted {
+		c.setReadDeadline(until)
+	}
+}
+
 // wasInterrupted tells whether a read of a head failed because of Interrupt, and whether to go on with it all the same, until the time that the head has.
 func (c *Conn) wasInterrupted(err error, inHead bool, until time.Time) (interrupted, goOn bool) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.aborted.Load() {
@@ -68,6 +79,9 @@ func (c *Conn) wasInterrupted(err error, inHead bool, until time.Time) (interrup
 	c.setReadDeadline(until)
 	// What has come and was not read yet is a request, too.
 	if inHead && want == ifIdle || !inHead && c.Stale() {
+		if c.opts.WentOn != nil {
+			c.opts.WentOn()
+		}
 		return false, true
 	}
 	return true, false

@@ -76,17 +76,58 @@ func TestAnInterruptLosesNoRequest(t *testing.T) {
 // What lies in the socket is a request that somebody has sent.
 func TestAnInterruptFindsWhatWasNotReadYet(t *testing.T) {
 	server, client := pair(t, "unix")
-	conn := wire.NewConn(server, wire.Options{})
+	wentOn := 0
+	conn := wire.NewConn(server, wire.Options{WentOn: func() { wentOn++ }})
 	io.WriteString(client, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
 	conn.Interrupt()
 	var request wire.Request
-	if err := conn.ReadRequest(&request); err != nil || request.Target != "/1" {
-		t.Errorf("got %q, %v", request.Target, err)
+	if err := conn.ReadRequest(&request); err != nil || request.Target != "/1" || wentOn != 1 {
+		t.Errorf("got %q, %v, and it went on %d times", request.Target, err, wentOn)
 	}
 	client.Close()
 	conn.Interrupt()
 	if err := conn.ReadRequest(&request); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v of a client that went away, want EOF", err)
+	}
+}
+
+// interrupted is a connection that is interrupted just when a part of a head was read.
+type interrupted struct {
+	net.Conn
+	conn *wire.Conn
+	done bool
+}
+
+func (c *interrupted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.done {
+		c.done = true
+		c.conn.Interrupt()
+	}
+	return n, err
+}
+
+// An interrupt that comes while the time of a head begins is seen, and not put off by that.
+func TestAnInterruptIsNotLostWhenAHeadBegins(t *testing.T) {
+	server, client := net.Pipe()
+	defer client.Close()
+	wentOn := make(chan struct{}, 1)
+	nc := &interrupted{Conn: server}
+	nc.conn = wire.NewConn(nc, wire.Options{HeadTimeout: time.Minute, WentOn: func() { wentOn <- struct{}{} }})
+	read := make(chan error, 1)
+	go func() {
+		var request wire.Request
+		read <- nc.conn.ReadRequest(&request)
+	}()
+	io.WriteString(client, "GET /1 HT")
+	select {
+	case <-wentOn:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody saw it")
+	}
+	io.WriteString(client, "TP/1.1\r\nHost: x\r\n\r\n")
+	if err := <-read; err != nil {
+		t.Error(err)
 	}
 }
 
