@@ -32,11 +32,11 @@ func Load(opts Options) (*Config, error) {
 
 	c := &Config{}
 	l.settings(c)
-	halveConnections(c)
 	l.verifySection()
 	l.buildkitSection(c)
 	l.listeners(c)
 	l.tenants(c)
+	halveConnections(c)
 	l.upstreams(c)
 	l.filters(c)
 	addDocker(c)

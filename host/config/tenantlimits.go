@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -50,8 +51,8 @@ type TenantLimits struct {
 	LogBytes int64
 
 	// Connections is how many connections may be open whose latest request was the
-	// tenant's, whether it has filters or not; never more than Limits.Connections, half of which is the
-	// default.
+	// tenant's, whether it has filters or not; never more than Limits.Connections, which is the default where
+	// there is one tenant; half of it is where there are more.
 	Connections int
 }
 
@@ -131,11 +132,17 @@ func tenantSettings() []setting {
 	return settings
 }
 
-// halveConnections leaves half of all connections to other tenants, unless something is
-// written.
+// halveConnections leaves half of all connections to other tenants, if there are any, where
+// nothing is written.
 func halveConnections(c *Config) {
-	if c.TenantLimits.Connections == 0 {
-		c.TenantLimits.Connections = max(1, c.Limits.Connections/2)
+	standard := c.Limits.Connections
+	if len(c.Tenants) > 1 {
+		standard = max(1, standard/2)
+	}
+	unless := func(written *int) { *written = cmp.Or(*written, standard) }
+	unless(&c.TenantLimits.Connections)
+	for i := range c.Tenants {
+		unless(&c.Tenants[i].Limits.Connections)
 	}
 }
 
