@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,7 +55,8 @@ type client struct {
 	state         atomic.Int32
 	seat          atomic.Pointer[seat] // the tenant's whose the last request was; changed by its own goroutine
 	active        atomic.Int64         // when that began, or the connection, in Unix nanoseconds
-	told          atomic.Int64         // when it was told to make way, the same
+	told          atomic.Int64         // when it was told to make way, or began to linger, the same
+	telling       sync.Mutex           // held by who tells it, and by who takes that back
 	uid           atomic.Int64         // the peer's, -1 where nobody says
 	insider       *insider             // nil for one from outside
 	// engine is the connection that the running request has to the engine, for
@@ -73,13 +75,13 @@ func (g *Gateway) newClient(conn net.Conn, l *listener.Listener, index int) *cli
 	c := &client{
 		gateway:  g,
 		net:      conn,
-		conn:     wire.NewConn(conn, wire.Options{MaxHead: limits.Head, HeadTimeout: headTimeout}),
 		listener: l.Address(),
 
 		listenerIndex: index,
 		accepted:      time.Now(),
 		number:        g.numbers.Add(1),
 	}
+	c.conn = wire.NewConn(conn, wire.Options{MaxHead: limits.Head, HeadTimeout: headTimeout, WentOn: c.wentOn})
 	c.active.Store(c.accepted.UnixNano())
 	c.uid.Store(-1)
 	return c
@@ -94,7 +96,7 @@ func (c *client) serve() {
 	ctx, cancel := context.WithTimeout(c.gateway.life, headTimeout)
 	peer, err := listener.Identify(ctx, c.net)
 	cancel()
-	if err != nil && c.state.Load() == clientYielding {
+	if err != nil && (c.state.Load() == clientYielding || c.closing()) {
 		c.yielded() // in the middle of a handshake
 		return
 	}

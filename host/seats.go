@@ -3,6 +3,8 @@ package host
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +18,15 @@ type seats struct {
 	of map[string]*seat
 }
 
-// seat is where the connections of one tenant are counted.
+// seat is where the connections of one tenant are.
 type seat struct {
 	tenant string
-	used   int
+	conns  map[*client]struct{}
+
+	waiting int           // for one of them
+	freed   chan struct{} // closed when there is one again; nil if nobody waits
+	ways    ways
+	made    time.Time // when one of them was last seen to make way
 
 	refused int       // since the last line about it
 	silent  time.Time // no line until then
@@ -28,44 +35,98 @@ type seat struct {
 // seatLine is the shortest time between two lines about one tenant's connections.
 const seatLine = time.Minute
 
-// move counts a connection that was at a seat, nil for none, at that of another tenant,
-// who may have so many. Where that one has them all it returns nil, the connection is
+// move counts the connection, which was at a seat or at none, as one of another tenant's,
+// who may have so many. Where that one has them all, and none of them makes way, it is
 // counted nowhere, and refused is how many were refused since that was last told, if it
 // is time to tell it.
-func (s *seats) move(from *seat, tenant string, limit int) (to *seat, refused int) {
+func (s *seats) move(c *client, tenant string, limit int) (ok bool, refused int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.release(from)
-	to = s.of[tenant]
+	s.release(c)
+	to := s.of[tenant]
 	if to == nil {
-		to = &seat{tenant: tenant}
+		to = &seat{tenant: tenant, conns: make(map[*client]struct{})}
 		s.of[tenant] = to
 	}
-	if to.used < limit {
-		to.used++
-		return to, 0
+	if len(to.conns) < limit || s.await(to, limit) {
+		to.conns[c] = struct{}{}
+		c.seat.Store(to)
+		return true, 0
 	}
 	to.refused++
 	if now := time.Now(); !now.Before(to.silent) {
 		to.silent = now.Add(seatLine)
 		refused, to.refused = to.refused, 0
 	}
-	return nil, refused
+	return false, refused
+}
+
+// Those who wait for a seat have one of 8 as many connections as the tenant may have, or so many, beside them.
+const (
+	waitingShare  = 8
+	waitingAtOnce = 8
+)
+
+// await has idle connections of the tenant make way for one of its own, and waits for that; and
+// a moment in any case, since one that has just been answered, or closed by its client, is not
+// known to be idle or gone. The caller holds mu, which is let go of meanwhile.
+func (s *seats) await(at *seat, limit int) bool {
+	if at.waiting >= max(waitingAtOnce, limit/waitingShare) {
+		return false
+	}
+	at.waiting++
+	defer func() { at.waiting-- }()
+	n := max(1, limit/roomShare)
+	began := time.Now()
+	until := began.Add(readTime)
+	for now := began; now.Before(until); now = time.Now() {
+		var all []*client
+		if at.ways.take(n, now) {
+			all = slices.Collect(maps.Keys(at.conns))
+		}
+		if at.freed == nil {
+			at.freed = make(chan struct{})
+		}
+		freed := at.freed
+		s.mu.Unlock()
+		leaving := makeWayAmong(all, n)
+		select {
+		case <-freed:
+		case <-time.After(lookAgain):
+		}
+		s.mu.Lock()
+		if leaving {
+			at.made = now
+		}
+		if now.Sub(at.made) < readTime {
+			until = began.Add(yieldTime)
+		}
+		if len(at.conns) < limit {
+			return true
+		}
+	}
+	return false
 }
 
 // leave counts it as nobody's.
-func (s *seats) leave(from *seat) {
+func (s *seats) leave(c *client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.release(from)
+	s.release(c)
 }
 
 // release is leave. The caller holds mu.
-func (s *seats) release(from *seat) {
+func (s *seats) release(c *client) {
+	from := c.seat.Swap(nil)
 	if from == nil {
 		return
 	}
-	if from.used--; from.used == 0 && time.Now().After(from.silent) {
+	delete(from.conns, c)
+	if from.freed != nil {
+		close(from.freed)
+		from.freed = nil
+	}
+	if len(from.conns) == 0 && from.waiting == 0 && time.Now().After(from.silent) {
 		delete(s.of, from.tenant)
 	}
 }
@@ -76,7 +137,7 @@ func (s *seats) counts() map[string]int {
 	defer s.mu.Unlock()
 	counts := make(map[string]int, len(s.of))
 	for tenant, at := range s.of {
-		counts[tenant] = at.used
+		counts[tenant] = len(at.conns)
 	}
 	return counts
 }
@@ -93,9 +154,8 @@ func (x *exchange) sit() error {
 		return nil
 	}
 	limit := x.gen.config.LimitsOf(tenant).Connections
-	next, refused := x.gateway.seats.move(now, tenant, limit)
-	x.seat.Store(next)
-	if next != nil {
+	ok, refused := x.gateway.seats.move(x.client, tenant, limit)
+	if ok {
 		return nil
 	}
 	x.gateway.counted.Unseated(tenant)
@@ -108,7 +168,7 @@ func (x *exchange) sit() error {
 }
 
 func (c *client) leaveSeat() {
-	if at := c.seat.Swap(nil); at != nil {
-		c.gateway.seats.leave(at)
+	if c.seat.Load() != nil {
+		c.gateway.seats.leave(c)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,18 +53,45 @@ func infoOn(t *testing.T, conn net.Conn, r *bufio.Reader) (code int, body string
 
 const seatsTaken = `tenant \"ci\" has all the connections that it may have open (tenant_limits.connections: 2): end some of them, or ask for more`
 
+// attachTo opens a connection that has left HTTP.
+func attachTo(t *testing.T, socket string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, r := dial(t, socket)
+	write(t, conn, "POST /containers/c/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+	if head := readHead(t, r); !strings.Contains(head, " 101 ") {
+		t.Fatalf("got %s", head)
+	}
+	return conn, r
+}
+
+// holding is an engine that connections can be attached to.
+func holding(t *testing.T) *hosttest.FakeDocker {
+	engine := infoEngine(t)
+	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, ""))
+	return engine
+}
+
+func stillAttached(t *testing.T, conn net.Conn, r *bufio.Reader) {
+	t.Helper()
+	write(t, conn, "still there\n")
+	if line, err := r.ReadString('\n'); line != "still there\n" {
+		t.Errorf("got %q, %v of the attach", line, err)
+	}
+}
+
 func TestATenantsConnectionsAreBounded(t *testing.T) {
 	text, sockets := crowd(t, "connections: 100", "connections: 2")
-	g := hosttest.StartGateway(t, infoEngine(t).Address(), text)
-	first, firstR := dial(t, sockets["ci"])
+	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	first, firstR := attachTo(t, sockets["ci"])
 	second, secondR := dial(t, sockets["ci"])
-	for range 3 { // each is counted once
-		for conn, r := range map[net.Conn]*bufio.Reader{first: firstR, second: secondR} {
-			if code, body := infoOn(t, conn, r); code != 200 {
-				t.Fatalf("got %d %s", code, body)
-			}
+	for range 3 { // it is counted once
+		if code, body := infoOn(t, second, secondR); code != 200 {
+			t.Fatalf("got %d %s", code, body)
 		}
 	}
+	second.Close()
+	series(t, g, `sluice_tenant_connections{tenant="ci"} 1`)
+	second, secondR = attachTo(t, sockets["ci"])
 	third, thirdR := dial(t, sockets["ci"])
 	code, body := infoOn(t, third, thirdR)
 	if code != 503 || !strings.Contains(body, seatsTaken) {
@@ -85,6 +113,8 @@ func TestATenantsConnectionsAreBounded(t *testing.T) {
 	if n := strings.Count(g.Log.String(), "connections of a tenant are refused"); n != 1 {
 		t.Errorf("%d lines say so, want one in a minute", n)
 	}
+	stillAttached(t, first, firstR)
+	stillAttached(t, second, secondR)
 	second.Close()
 	series(t, g, `sluice_tenant_connections{tenant="ci"} 1`)
 	if code, body := ask(t, "unix", sockets["ci"], "GET /info HTTP/1.1\nHost: docker"); code != 200 {
@@ -92,47 +122,95 @@ func TestATenantsConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// Clients that keep connections which they do not use keep no other client of the same tenant out.
+func TestATenantsIdleConnectionsMakeWayForItsOwnClients(t *testing.T) {
+	text, sockets := crowd(t, "connections: 100", "connections: 3")
+	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	stream, streamR := attachTo(t, sockets["ci"])
+	mine, mineR := dial(t, sockets["dev"])
+	if code, body := infoOn(t, mine, mineR); code != 200 {
+		t.Fatalf("got %d %s", code, body)
+	}
+	oldest, oldestR := dial(t, sockets["ci"])
+	for range 8 {
+		next, nextR := dial(t, sockets["ci"])
+		for _, of := range []struct {
+			conn net.Conn
+			r    *bufio.Reader
+		}{{oldest, oldestR}, {next, nextR}} {
+			if code, body := infoOn(t, of.conn, of.r); code != 200 {
+				t.Fatalf("got %d %s", code, body)
+			}
+			atRest(t, g, 1) // but for the stream
+		}
+		if code, body := ask(t, "unix", sockets["ci"], "GET /info HTTP/1.1\nHost: docker"); code != 200 {
+			t.Errorf("beside idle connections: got %d %s", code, body)
+		}
+		if rest, err := io.ReadAll(oldestR); len(rest) > 0 || err != nil {
+			t.Errorf("the oldest one found %q, %v", rest, err)
+		}
+		oldest, oldestR = next, nextR
+	}
+	stillAttached(t, stream, streamR)
+	if code, body := infoOn(t, mine, mineR); code != 200 {
+		t.Errorf("the other tenant's connection got %d %s", code, body)
+	}
+	series(t, g, `sluice_tenant_connections{tenant="dev"} 1`, `sluice_tenant_connections_refused_total{tenant="ci"} 0`)
+}
+
+// Many who come at once have as many idle ones make way.
+func TestACrowdOfATenantFindsSeats(t *testing.T) {
+	text, sockets := crowd(t, "connections: 100", "connections: 8")
+	g := hosttest.StartGateway(t, infoEngine(t).Address(), text)
+	for range 3 {
+		codes := make(chan int, 8)
+		for range cap(codes) {
+			conn, r := dial(t, sockets["ci"])
+			go func() {
+				code := 0
+				if _, err := io.WriteString(conn, "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n"); err == nil {
+					code, _ = status(t, r)
+				}
+				codes <- code
+			}()
+		}
+		for range cap(codes) {
+			if code := <-codes; code != 200 {
+				t.Errorf("got %d", code)
+			}
+		}
+		atRest(t, g, 0)
+	}
+	series(t, g, `sluice_tenant_connections{tenant="ci"} 8`)
+}
+
 // What has left HTTP is a connection all the same, and a reload ends none.
 func TestAReloadBoundsConnectionsToComeAndEndsNone(t *testing.T) {
-	engine := infoEngine(t)
-	engine.Handle("POST /containers/c/attach", hosttest.Hijack(hosttest.Upgraded, ""))
 	text, sockets := crowd(t, "connections: 100", "connections: 2")
-	g := hosttest.StartGateway(t, engine.Address(), text)
-	attached, attachedR := dial(t, sockets["ci"])
-	write(t, attached, "POST /containers/c/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
-	if line, _ := attachedR.ReadString('\n'); !strings.Contains(line, "101") {
-		t.Fatalf("got %s", line)
-	}
-	for line := "x"; line != "\r\n"; {
-		var err error
-		if line, err = attachedR.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
+	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	attached, attachedR := attachTo(t, sockets["ci"])
 	idle, idleR := dial(t, sockets["ci"])
-	if code, _ := infoOn(t, idle, idleR); code != 200 {
-		t.Fatalf("got %d", code)
-	}
-	if code, _ := ask(t, "unix", sockets["ci"], "GET /info HTTP/1.1\nHost: docker"); code != 503 {
-		t.Errorf("beside an attach: got %d, want 503", code)
-	}
-	for _, limit := range []struct{ text, said string }{{"connections: 1", "connections: 1)"}, {"connections: 3", ""}} {
-		g.Write(strings.Replace(text, "limits: {connections: 2}", "limits: {"+limit.text+"}", 1))
+	for _, limit := range []struct{ text, said string }{{"connections: 1", "connections: 1)"}, {"connections: 2", ""}} {
+		if limit.said != "" {
+			if code, _ := infoOn(t, idle, idleR); code != 200 {
+				t.Fatalf("got %d", code)
+			}
+		}
+		g.Write(strings.Replace(text, "limits: {connections: 2}", "limits: {"+limit.text+"}", 1) + "# " + limit.text + "\n")
 		if err := g.Reload(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if limit.said != "" {
+			if code, body := infoOn(t, idle, idleR); code != 200 {
+				t.Errorf("an open connection got %d %s", code, body)
+			}
 		}
 		code, body := ask(t, "unix", sockets["ci"], "GET /info HTTP/1.1\nHost: docker")
 		if limit.said == "" && code != 200 || limit.said != "" && (code != 503 || !strings.Contains(body, limit.said)) {
 			t.Errorf("%s: got %d %s", limit.text, code, body)
 		}
 	}
-	if code, _ := infoOn(t, idle, idleR); code != 200 {
-		t.Errorf("an open connection got %d", code)
-	}
-	write(t, attached, "still there\n")
-	if line, err := attachedR.ReadString('\n'); line != "still there\n" {
-		t.Errorf("got %q, %v of the attach", line, err)
-	}
+	stillAttached(t, attached, attachedR)
 }
 
 // A connection is that tenant's whose its last request was.

@@ -25,9 +25,18 @@ func (c *client) party() party {
 	}
 	p := party{listener: c.listenerIndex, uid: c.uid.Load()}
 	if at, ok := c.net.RemoteAddr().(*net.TCPAddr); ok {
-		p.host = at.AddrPort().Addr()
+		p.host = hostOf(at.AddrPort().Addr())
 	}
 	return p
+}
+
+// hostOf is an address; in IPv6 its network, since whoever has one address there has 2^64.
+func hostOf(at netip.Addr) netip.Addr {
+	at = at.Unmap()
+	if at.Is6() {
+		at = netip.PrefixFrom(at, 64).Masked().Addr()
+	}
+	return at
 }
 
 // roomShare is which part of all connections is closed at once, the least one: to look
@@ -37,6 +46,9 @@ const roomShare = 64
 
 // yieldTime is how long a connection has to end that was told to. It takes microseconds, unless somebody has found a way not to.
 const yieldTime = time.Second
+
+// readTime is how long a client has at least to read the answer behind which its connection is closed, and which may be on its way still.
+const readTime = 100 * time.Millisecond
 
 // waysPerSecond is how many connections may be closed on behalf of those that come to one
 // listener: clients who open another one for each that they lose would otherwise keep
@@ -77,33 +89,61 @@ func (g *Gateway) waysOf() (full func()) {
 type candidate struct {
 	*client
 	since int64
-	head  bool // one of a request has begun
+	order order
+	party int // whose it is, a number
+	left  int // how many of the party's are as young or younger
 }
 
-// makeWay has n connections closed that can be without harm, since all that may be open
-// are. Such as have been answered for the last time, and whose clients do not leave, go first. Then
-// those that wait for a request: of the party that has most of them the oldest, and before one whose request
-// has begun to come all others of the party. Where there are none nothing is done: streams are never
-// ended.
+// order is who of a party goes first.
+type order int
+
+const (
+	resting order = iota
+	inHead        // one of a request has begun
+	parting       // its last answer was sent just now: it is not cut yet, but will be
+)
+
+// makeWay has n connections closed, since all that may be open are. What it looks at, it looks at without
+// the gateway's lock.
 func (g *Gateway) makeWay(n int) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	var lingering, waiting []candidate
-	now, leaving := time.Now(), false
+	all := make([]*client, 0, len(g.conns))
 	for c := range g.conns {
-		if c.insider != nil {
-			continue // it has no slot
+		if c.insider == nil { // which has no slot
+			all = append(all, c)
 		}
-		at := candidate{c, c.active.Load(), c.conn.Begun()}
-		switch state := c.state.Load(); {
-		case state == clientLingering:
-			lingering = append(lingering, at)
-		case state == clientIdle, state == clientYielding && at.head:
+	}
+	g.mu.Unlock()
+	makeWayAmong(all, n)
+}
+
+// makeWayAmong has n of the connections closed that can be without harm, and tells whether any is about to be.
+// Such as have been answered for the last time, and whose clients do not leave though they had the time to, go first. Then
+// those that wait for a request: of the party that has most of them the oldest, and before one whose request
+// has begun to come all others of the party; if it has none but such as were answered just now, those are waited for. Where there are none nothing is done: streams are never
+// ended.
+func makeWayAmong(all []*client, n int) (leaving bool) {
+	var lingering, waiting []candidate
+	now := time.Now()
+	for _, c := range all {
+		told := func() time.Duration { return now.Sub(time.Unix(0, c.told.Load())) }
+		switch at := (candidate{client: c, since: c.active.Load()}); c.state.Load() {
+		case clientLingering:
+			if told() > readTime {
+				lingering = append(lingering, at)
+			} else {
+				at.order = parting
+				waiting = append(waiting, at)
+			}
+		case clientIdle:
+			if c.conn.Begun() {
+				at.order = inHead
+			}
 			waiting = append(waiting, at)
-		case state == clientYielding && now.Sub(time.Unix(0, c.told.Load())) > yieldTime:
-			c.conn.Abort()
-			fallthrough
-		case state == clientYielding:
+		case clientYielding:
+			if told() > yieldTime {
+				c.cut(clientYielding)
+			}
 			leaving = true
 		}
 	}
@@ -111,68 +151,81 @@ func (g *Gateway) makeWay(n int) {
 	case leaving: // so there will be room in a moment
 	case len(lingering) > 0:
 		for _, c := range oldestOfMost(lingering, n) {
-			if c.state.CompareAndSwap(clientLingering, clientClosing) {
-				g.counted.Yielded()
-				c.conn.Abort()
-			}
+			leaving = c.cut(clientLingering) || leaving
 		}
 	default:
 		for _, c := range oldestOfMost(waiting, n) {
-			c.yield()
+			leaving = c.yield() || leaving
 		}
 	}
+	return leaving
 }
 
 // oldestOfMost picks n of them, one after the other: the oldest one of the party that has
-// most of those that are left.
+// most of those that are left, and of equal parties of the one whose oldest is older.
 func oldestOfMost(all []candidate, n int) (picked []candidate) {
 	slices.SortFunc(all, func(a, b candidate) int {
-		switch {
-		case a.head == b.head:
-			return cmp.Compare(a.since, b.since)
-		case a.head:
-			return 1
-		}
-		return -1
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.since, b.since))
 	})
-	var parties [][]candidate
-	index := make(map[party]int)
-	for _, c := range all {
-		p := c.party()
-		at, ok := index[p]
+	parties := make(map[party]int)
+	var sizes []int
+	for i := range all {
+		p := all[i].client.party()
+		at, ok := parties[p]
 		if !ok {
-			at = len(parties)
-			index[p] = at
-			parties = append(parties, nil)
+			at = len(sizes)
+			parties[p] = at
+			sizes = append(sizes, 0)
 		}
-		parties[at] = append(parties[at], c)
+		all[i].party = at
+		sizes[at]++
 	}
-	for range min(n, len(all)) {
-		most := 0 // the first of equal ones is the one with the oldest, or had it
-		for at, of := range parties {
-			if len(of) > len(parties[most]) {
-				most = at
-			}
-		}
-		picked = append(picked, parties[most][0])
-		parties[most] = parties[most][1:]
+	for i := range all {
+		at := all[i].party
+		all[i].left = sizes[at]
+		sizes[at]--
 	}
-	return picked
+	// One is picked when its party has as many left as no other: so in this order.
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.left, a.left), cmp.Compare(a.party, b.party))
+	})
+	return all[:min(n, len(all))]
+}
+
+// cut ends the connection if it is in that state still. A request that is read from it all the same
+// is not served.
+func (c *client) cut(state int32) bool {
+	if !c.state.CompareAndSwap(state, clientClosing) {
+		return false
+	}
+	c.gateway.counted.Yielded()
+	c.conn.Abort()
+	return true
 }
 
 // yield has the connection closed unless a request comes meanwhile; one whose head has
-// begun in any case. The caller holds the gateway's lock.
-func (c *candidate) yield() {
-	if !c.state.CompareAndSwap(clientIdle, clientYielding) && c.state.Load() != clientYielding {
-		return
+// begun in any case. It tells whether there will be room.
+func (c *candidate) yield() bool {
+	if c.order == parting {
+		return true
 	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	c.told.Store(time.Now().UnixNano())
-	if c.head {
+	if !c.state.CompareAndSwap(clientIdle, clientYielding) {
+		return false
+	}
+	if c.order == inHead {
 		c.conn.InterruptHead()
 	} else {
 		c.conn.Interrupt()
 	}
+	return true
 }
+
+// wentOn is called when the connection was told to make way and a request has begun to come: it may be
+// told anew, if that does not come to an end.
+func (c *client) wentOn() { c.state.CompareAndSwap(clientYielding, clientIdle) }
 
 // begin tells whether the request that was read is to be served.
 func (c *client) begin() bool {
@@ -180,10 +233,10 @@ func (c *client) begin() bool {
 		return true
 	}
 	// It was quicker than what wanted the connection closed, whoever that was: see yield.
-	c.gateway.mu.Lock()
-	defer c.gateway.mu.Unlock()
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	if !c.state.CompareAndSwap(clientYielding, clientBusy) {
-		return false // a shutdown
+		return false // a shutdown, or it took too long to yield
 	}
 	c.conn.Resume()
 	return true
@@ -191,16 +244,21 @@ func (c *client) begin() bool {
 
 // yielded ends the connection, which makes room for another one.
 func (c *client) yielded() {
-	c.gateway.counted.Yielded()
 	if len(c.conn.Buffered()) > 0 {
-		c.answerPlain(503, "sluice: all connections that may be open (limits.connections) are, and of the requests that had not come to an end this was the oldest: send it again")
+		c.answerPlain(503, "sluice: all connections that may be open are (limits.connections, or tenant_limits.connections), and of the requests that had not come to an end this was the oldest: send it again")
+	}
+	if c.state.CompareAndSwap(clientYielding, clientClosing) { // or it was cut, and is counted
+		c.gateway.counted.Yielded()
 	}
 }
 
 // part closes the connection behind an answer, when the client has had the time to read
 // it; at once where the connection is needed.
 func (c *client) part() {
+	c.telling.Lock() // or the time to read it would be over at once
+	c.told.Store(time.Now().UnixNano())
 	for state := c.state.Load(); state != clientClosing && !c.state.CompareAndSwap(state, clientLingering); state = c.state.Load() {
 	}
+	c.telling.Unlock()
 	_ = c.conn.CloseLinger(lingerTime)
 }
