@@ -52,7 +52,7 @@ bench: ## the request path against haproxy, nginx and ReverseProxy, as ratios (u
 	go run ./host/bench
 
 .PHONY: bench-fair
-bench-fair: ## what a tenant keeps of a gateway while another one's filter or clients attack, as ratios (10 minutes; ONLY='flood|clients' for some)
+bench-fair: ## what a tenant keeps of a gateway while another one's filter or clients attack, as ratios (a quarter of an hour; ONLY='flood|clients' for some)
 	go run ./host/bench -fair -connections 8 -rounds 3 -slice 250ms -only '$(ONLY)'
 
 .PHONY: bench-bills

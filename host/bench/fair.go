@@ -44,7 +44,7 @@ type contest struct {
 
 // fair measures what a tenant has of a gateway while another one's filter attacks: requests a second and p99, as ratios to what he has
 // beside a filter that does nothing, whose tenant's clients do the same. The gateway's garbage is collected every few milliseconds: nothing else stops everybody
-// for as long as one filter cannot be stopped. What is outside of its bounds is measured once more, for longer.
+// for as long as one filter cannot be stopped. What is outside of its bounds is measured once more, for longer, and behind what an assailant may compute at once: see longSettling.
 func (b *bench) fair(ctx context.Context) error {
 	wanted, err := regexp.Compile(b.only)
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *bench) fair(ctx context.Context) error {
 			}
 		}
 		c := &contest{assault: a, idle: idles[place]}
-		if err := b.hold(ctx, c, backend.socket, b.rounds, b.slice); err != nil {
+		if err := b.hold(ctx, c, backend.socket, windows{b.rounds, b.slice, settling}); err != nil {
 			return err
 		}
 		fmt.Println(c)
@@ -80,13 +80,14 @@ func (b *bench) fair(ctx context.Context) error {
 			outside = append(outside, c)
 		}
 	}
+	longer := windows{2 * b.rounds, 2 * b.slice, longSettling}
 	if len(outside) > 0 {
-		fmt.Printf("\n### Once more, %d rounds of %v; load %s\n\n", 2*b.rounds, 2*b.slice, load())
+		fmt.Printf("\n### Once more, %d rounds of %v, behind %v of the same; load %s\n\n", longer.rounds, longer.slice, longer.settling, load())
 	}
 	still := 0
 	for _, c := range outside {
 		c = &contest{assault: c.assault, idle: c.idle}
-		if err := b.hold(ctx, c, backend.socket, 2*b.rounds, 2*b.slice); err != nil {
+		if err := b.hold(ctx, c, backend.socket, longer); err != nil {
 			return err
 		}
 		if fmt.Println(c); !c.isFair() {
@@ -98,12 +99,12 @@ func (b *bench) fair(ctx context.Context) error {
 }
 
 // hold measures in pairs of windows, one of which the assailant has.
-func (b *bench) hold(ctx context.Context, c *contest, upstream string, rounds int, slice time.Duration) (err error) {
+func (b *bench) hold(ctx context.Context, c *contest, upstream string, w windows) (err error) {
 	if c.evil, err = b.startArena(ctx, c.assault, upstream, "collected"); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
 	defer b.end(c.evil)
-	for round := range rounds {
+	for round := range w.rounds {
 		order := []*arena{c.idle, c.evil}
 		if round%2 == 1 {
 			slices.Reverse(order) // nobody always comes first
@@ -113,7 +114,7 @@ func (b *bench) hold(ctx context.Context, c *contest, upstream string, rounds in
 			if a == c.idle {
 				from = from.harmless()
 			}
-			s, err := b.beside(ctx, a, from, slice)
+			s, err := b.beside(ctx, a, from, w)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -237,11 +238,22 @@ func (b *bench) end(a *arena) {
 // list is what the quiet tenant asks for.
 var list = get("/v1.41/containers/json")
 
-// settling is how long an assault goes on before anything is measured.
-const settling = 100 * time.Millisecond
+// windows say how an assault is measured: so many rounds, each so long, and behind so much of it.
+type windows struct {
+	rounds          int
+	slice, settling time.Duration
+}
+
+const (
+	// settling is how long an assault goes on before anything is measured.
+	settling = 100 * time.Millisecond
+	// longSettling is the same where it is measured once more: while gateways stand still, allowances of what tenants
+	// may compute fill up, and an assault that goes on has what a second brings, and not a second's worth beside it.
+	longSettling = time.Second
+)
 
 // beside drives the quiet tenant for a slice while the noisy one sends as much as he gets rid of.
-func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.Duration) (sample, error) {
+func (b *bench) beside(ctx context.Context, a *arena, from assault, w windows) (sample, error) {
 	if err := a.resume(); err != nil {
 		return sample{}, err
 	}
@@ -268,12 +280,12 @@ func (b *bench) beside(ctx context.Context, a *arena, from assault, slice time.D
 			}
 		})
 	}
-	time.Sleep(settling)
+	time.Sleep(w.settling)
 	asked, length := from.request, int64(len("{}"))
 	if asked == "" {
 		asked, length = list, smallBody
 	}
-	s, err := driveWith(ctx, a.quiet, asked, b.connections, slice, length)
+	s, err := driveWith(ctx, a.quiet, asked, b.connections, w.slice, length)
 	stop()
 	all.Wait()
 	return s, err
