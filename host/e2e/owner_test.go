@@ -119,6 +119,7 @@ func (x *tenant) mayNot(line string, body any) {
 func (x *tenant) things(s *sandbox) map[string][]string {
 	x.Helper()
 	s.do("POST", "/swarm/init", map[string]any{"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1:2377"}, nil, 200)
+	s.swarm = true
 	things := map[string][]string{}
 	have := func(kind, name, id string) { things[kind] = []string{name, id} }
 	running := map[string]any{"Image": "busybox:local", "Cmd": []string{"sleep", "600"}, "HostConfig": map[string]any{"Init": true, "NetworkMode": "none"}}
