@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -116,7 +117,9 @@ func (a *amnesia) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-func TestWhatArrivesByByteIsLookedThroughOnce(t *testing.T) {
+func TestWhatArrivesByByteIsLookedThroughOnce(t *testing.T) { synctest.Test(t, whatArrivesByByte) } // since heads in drops are read slowly
+
+func whatArrivesByByte(t *testing.T) {
 	const head = "GET / HTTP/1.1\r\nHost: x\r\n"
 	a := &amnesia{input: head + strings.Repeat("Field: value\r\n", 500) + "\r\n"}
 	a.conn = wire.NewConn(a, wire.Options{})
