@@ -53,11 +53,11 @@ bench: ## the request path against haproxy, nginx and ReverseProxy, as ratios (u
 
 .PHONY: bench-fair
 bench-fair: ## what a tenant keeps of a gateway while another one's filter or clients attack, as ratios (a quarter of an hour; ONLY='flood|clients' for some)
-	go run ./host/bench -fair -connections 8 -rounds 3 -slice 250ms -only '$(ONLY)'
+	go run ./host/bench -fair -connections 8 -rounds 3 -slice 250ms -only '$(value ONLY)'
 
 .PHONY: bench-bills
 bench-bills: ## what attacks cost the gateway in processor time, and what their tenant is charged (5 minutes; ONLY='flood|storm' for some)
-	go run ./host/bench -bills -connections 8 -slice 700ms -only '$(ONLY)'
+	go run ./host/bench -bills -connections 8 -slice 700ms -only '$(value ONLY)'
 
 .PHONY: bench-engine
 bench-engine: ## the benchmarks of the Wasm engine and the codecs; compare two runs with benchstat

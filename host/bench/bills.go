@@ -74,7 +74,7 @@ func (b *bench) bill(ctx context.Context, a assault, engine *peer) (bill, error)
 	if err != nil {
 		return bill{}, fmt.Errorf("%s: %w", a.name, err)
 	}
-	defer b.end(at)
+	defer b.stop(at.noisy)
 	if err := at.resume(); err != nil {
 		return bill{}, err
 	}
@@ -110,23 +110,11 @@ func (b *bench) bill(ctx context.Context, a assault, engine *peer) (bill, error)
 
 // fuelOf is what the callbacks of a filter have used.
 func fuelOf(ctx context.Context, admin, filter string) (time.Duration, error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", admin)
-	}}}
-	req, err := http.NewRequestWithContext(ctx, "GET", "http://admin/metrics", nil)
-	if err != nil {
+	var text strings.Builder
+	if err := getAdmin(ctx, admin, "/metrics", &text); err != nil {
 		return 0, err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text.String()) {
 		if strings.HasPrefix(line, "sluice_filter_fuel_seconds_sum") && strings.Contains(line, `filter="`+filter+`"`) {
 			var seconds float64
 			if _, err := fmt.Sscan(line[strings.LastIndexByte(line, ' '):], &seconds); err != nil {
@@ -136,4 +124,29 @@ func fuelOf(ctx context.Context, admin, filter string) (time.Duration, error) {
 		}
 	}
 	return 0, nil
+}
+
+// getAdmin asks a gateway about itself, at a socket, and waits for ten seconds at most.
+func getAdmin(ctx context.Context, socket, path string, to io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", socket)
+	}}}
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://admin"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err = io.Copy(to, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, resp.Status)
+	}
+	return nil
 }

@@ -103,7 +103,7 @@ func (b *bench) hold(ctx context.Context, c *contest, upstream string, w windows
 	if c.evil, err = b.startArena(ctx, c.assault, upstream, "collected"); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
-	defer b.end(c.evil)
+	defer b.stop(c.evil.noisy)
 	for round := range w.rounds {
 		order := []*arena{c.idle, c.evil}
 		if round%2 == 1 {
@@ -170,9 +170,11 @@ func load() string {
 // not wait for requests.
 type arena struct {
 	noisy, quiet *peer
-	swap         func(number int) error // replaces the noisy tenant's module; nil for none
-	swapped      int
+	swapped      int // how often the noisy tenant's module was replaced
 }
+
+// own is the module of a noisy tenant who replaces it.
+func (a *arena) own() string { return a.noisy.socket + ".wasm" }
 
 // startArena starts its gateway, by a word of helpers.
 func (b *bench) startArena(ctx context.Context, a assault, upstream, word string) (*arena, error) {
@@ -180,9 +182,8 @@ func (b *bench) startArena(ctx context.Context, a assault, upstream, word string
 	at := &arena{noisy: noisy, quiet: &peer{name: a.name, socket: noisy.socket + ".quiet"}}
 	module := absolute(filepath.Join("testdata/guests/hostile", a.Guest+".wasm"))
 	if a.swaps {
-		module = noisy.socket + ".wasm"
-		at.swap = func(number int) error { return heavyModule(module, 5000, number) }
-		if err := at.swap(0); err != nil {
+		module = at.own()
+		if err := swapHeavy(module, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -222,18 +223,17 @@ filters:
 	if err := b.launch(ctx, noisy, self, arguments...); err != nil {
 		return nil, err
 	}
+	// It locks the directory of its sockets while it opens them, where others open theirs: it must not be stopped in the middle of that.
+	answers := func() error { return getAdmin(ctx, noisy.socket+".admin", "/healthz", io.Discard) }
+	if err := b.await(ctx, noisy, "answer", answers); err != nil {
+		return nil, err
+	}
 	return at, at.signal(syscall.SIGSTOP)
 }
 
 func (a *arena) signal(s os.Signal) error { return a.noisy.process.Process.Signal(s) }
 
 func (a *arena) resume() error { return a.signal(syscall.SIGCONT) }
-
-// end ends it.
-func (b *bench) end(a *arena) {
-	_ = a.signal(syscall.SIGCONT)
-	b.stop(a.noisy)
-}
 
 // list is what the quiet tenant asks for.
 var list = get("/v1.41/containers/json")
@@ -272,9 +272,9 @@ func (b *bench) beside(ctx context.Context, a *arena, from assault, w windows) (
 			}
 		})
 	}
-	if a.swap != nil {
+	if from.swaps {
 		all.Go(func() {
-			for noise.Err() == nil && a.swap(a.swapped+1) == nil {
+			for noise.Err() == nil && swapHeavy(a.own(), a.swapped+1) == nil {
 				a.swapped++
 				time.Sleep(50 * time.Millisecond)
 			}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +28,9 @@ type peer struct {
 	name    string
 	socket  string
 	process *exec.Cmd
-	output  strings.Builder
+	output  strings.Builder // to be read when it has ended
+	ended   chan struct{}   // closed then, and how says how
+	how     error
 }
 
 // A recipe starts a peer before the socket at upstream.
@@ -99,7 +102,7 @@ func absolute(path string) string {
 
 func (b *bench) newPeer(name string) *peer {
 	b.count++
-	return &peer{name: name, socket: filepath.Join(b.scratch, fmt.Sprintf("%d.sock", b.count))}
+	return &peer{name: name, socket: filepath.Join(b.scratch, fmt.Sprintf("%d.sock", b.count)), ended: make(chan struct{})}
 }
 
 func (b *bench) startHelper(ctx context.Context, name, word string, upstream ...string) (*peer, error) {
@@ -201,6 +204,9 @@ http {
 	return p, b.launch(ctx, p, path, "-p", dir, "-e", "stderr", "-c", file)
 }
 
+// patience is how long a process may take to start, on a machine that has much else to do.
+const patience = 2 * time.Minute
+
 // launch starts a process and waits until it accepts connections.
 func (b *bench) launch(ctx context.Context, p *peer, path string, args ...string) error {
 	p.process = exec.CommandContext(ctx, path, args...)
@@ -210,15 +216,39 @@ func (b *bench) launch(ctx context.Context, p *peer, path string, args ...string
 	if err := p.process.Start(); err != nil {
 		return err
 	}
+	go func() {
+		p.how = p.process.Wait()
+		close(p.ended)
+	}()
 	b.started = append(b.started, p)
-	for range 1000 {
-		if conn, err := net.Dial("unix", p.socket); err == nil {
-			return conn.Close()
+	return b.await(ctx, p, "listen", func() error {
+		conn, err := net.Dial("unix", p.socket)
+		if err != nil {
+			return err
 		}
-		time.Sleep(10 * time.Millisecond)
+		return conn.Close()
+	})
+}
+
+// await tries something until it works, and ends the process where it does not.
+func (b *bench) await(ctx context.Context, p *peer, what string, try func() error) error {
+	limit := time.After(patience)
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.ended:
+			return fmt.Errorf("%s has ended before it could %s: %w\n%s", p.name, what, p.how, &p.output)
+		case <-limit:
+			b.stop(p)
+			return fmt.Errorf("%s does not %s in %v: %w\n%s", p.name, what, patience, err, &p.output)
+		}
 	}
-	b.stopAll()
-	return fmt.Errorf("%s does not listen: %s", p.name, &p.output)
 }
 
 func (b *bench) stopAll() {
@@ -241,8 +271,13 @@ func (b *bench) stop(p *peer) {
 // end asks the process to end, and does not wait for long.
 func (p *peer) end() {
 	_ = p.process.Process.Signal(os.Interrupt)
-	time.AfterFunc(5*time.Second, func() { _ = p.process.Process.Kill() })
-	_ = p.process.Wait()
+	_ = p.process.Process.Signal(syscall.SIGCONT) // where it stands still
+	select {
+	case <-p.ended:
+	case <-time.After(5 * time.Second):
+		_ = p.process.Process.Kill()
+		<-p.ended
+	}
 }
 
 // cpu is the processor time that the peer and its children have used, and how much memory they hold.
