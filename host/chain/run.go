@@ -128,16 +128,13 @@ func (s *Stream) headerStage(d *direction, f *filterStream, endOfStream bool) bo
 	}
 	way := f.way(d)
 	before := s.snapshot(d, f)
+	s.keepHead(d, f, endOfStream)
 	f.resumed[way].Store(false)
 	f.refused = false
 	action, err := s.callHeaders(d, f, endOfStream)
-	if err != nil && d.step > 0 && f.filter.OnFailure == Reload && f.lost.Load() && s.ctx.Err() == nil {
-		// Once more, on an instance that has not seen this request. One that still runs keeps
-		// the context: the filter is at a limit, and another instance is at it, too.
+	for tries := 0; s.mayAskAgain(d, f, err, tries); tries++ {
 		s.restore(d, f, before)
-		f.state = notReached
-		f.lost.Store(false)
-		if !s.enlist(f) {
+		if !s.enlistAgain(f) {
 			return f.state == bypassed
 		}
 		action, err = s.callHeaders(d, f, endOfStream)
@@ -233,24 +230,16 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return s.withTrailers(d, f, prefix, s.snapshot(d, f))
 	}
 	before := s.snapshot(d, f)
-	f.holding[way] = 0
-	held.begin(f.filter.OnFailure)
-	f.resumed[way].Store(false)
-	f.refused = false
-	f.adding[way] = s.mayAdd(d, f, told)
 	lost := false
-	var action abi.Action
-	var err error
-	switch stage {
-	case plugin.RequestBody:
-		action, err = f.guest.RequestBody(size, told)
-	case plugin.ResponseBody:
-		f.answered = true
-		action, err = f.guest.ResponseBody(size, told)
-	case plugin.DownstreamData:
-		action, err = f.guest.DownstreamData(size, endOfStream)
-	case plugin.UpstreamData:
-		action, err = f.guest.UpstreamData(size, endOfStream)
+	action, err := s.callBody(d, f, stage, size, told)
+	for tries := 0; errors.Is(err, plugin.ErrInstanceLost) && s.mayShowAgain(d, f, told, trailers, tries); tries++ {
+		if !s.askAgain(d, f) {
+			if s.local != nil {
+				return nil, false
+			}
+			break // its policy lets the stream go on
+		}
+		action, err = s.callBody(d, f, stage, size, told)
 	}
 	if err == nil && f.refused && action != abi.ActionContinue && (trailers || !endOfStream) {
 		err = errNotGranted // and what it makes of what comes next is not to be taken for its word
@@ -296,6 +285,29 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		return nil, false
 	}
 	return s.endBody(d, f, prefix, trailers)
+}
+
+// callBody calls one filter with size bytes of the body, which end it if it is told so.
+func (s *Stream) callBody(d *direction, f *filterStream, stage plugin.Stages, size int, told bool) (action abi.Action, err error) {
+	way := f.way(d)
+	f.holding[way] = 0
+	f.bodies[way].begin(f.filter.OnFailure)
+	f.resumed[way].Store(false)
+	f.refused = false
+	f.adding[way] = s.mayAdd(d, f, told)
+	switch stage {
+	case plugin.RequestBody:
+		action, err = f.guest.RequestBody(size, told)
+		f.shown = f.shown || !errors.Is(err, plugin.ErrInstanceLost)
+	case plugin.ResponseBody:
+		f.answered = true
+		action, err = f.guest.ResponseBody(size, told)
+	case plugin.DownstreamData:
+		action, err = f.guest.DownstreamData(size, told)
+	case plugin.UpstreamData:
+		action, err = f.guest.UpstreamData(size, told)
+	}
+	return action, err
 }
 
 // letGoOf returns what the filter has made of what it held of the body, behind what
@@ -678,6 +690,7 @@ func (s *Stream) fail(f *filterStream, err error) bool {
 		return true
 	}
 	f.state = failed
+	f.filter.Plugin.TurnAway(s.ctx)
 	what := "failed"
 	if errors.Is(err, plugin.ErrStarting) {
 		what = "is still starting"

@@ -208,8 +208,10 @@ type filterStream struct {
 	paused time.Duration
 	// heldSince is when it began to hold what it holds of what passes in pieces.
 	heldSince [2]time.Time
-	connected bool // proxy_on_new_connection was called
-	refused   bool // in the last callback of a stage it wanted to end the stream, and may not
+	connected bool       // proxy_on_new_connection was called
+	refused   bool       // in the last callback of a stage it wanted to end the stream, and may not
+	shown     bool       // it was called with the request's body, or a part of it
+	head      []abi.Pair // that it was called with: see keepHead
 	// splitter cuts the response's body for it, and what it is being shown.
 	splitter     *record.Splitter
 	record       record.Kind
@@ -369,7 +371,8 @@ func (f *filterStream) reset() {
 	f.letGo(1)
 	f.guest = plugin.Stream{}
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
-	f.records, f.splitter, f.record, f.connected, f.refused = false, nil, noRecord, false, false
+	f.records, f.splitter, f.record, f.connected, f.refused, f.shown = false, nil, noRecord, false, false, false
+	clear(f.head)
 	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
 		f.parts[d].reset()

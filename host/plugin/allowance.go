@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,16 @@ func NewAllowance(perSecond time.Duration) *Allowance {
 	return &Allowance{perSecond: units, most: units, value: perSecond, level: units, since: time.Now()}
 }
 
+// partOf is what something may take that is kept apart from the rest: so many seconds' allowance at
+// once, and then one part in so many of each second's.
+func partOf(perSecond time.Duration, burst, part int64) *Allowance {
+	a := NewAllowance(perSecond)
+	a.most = burst * a.perSecond
+	a.level = a.most
+	a.perSecond = max(a.perSecond/part, 1)
+	return a
+}
+
 // written is what a second brings.
 func (a *Allowance) written() time.Duration {
 	if a == nil {
@@ -64,6 +75,18 @@ func (a *Allowance) spend(units int64) {
 	a.level = max(a.level-units, -1<<50)
 	a.see()
 }
+
+// Pay implements vm.Payer: it waits until there is something to pay with.
+func (a *Allowance) Pay(ctx context.Context, units int64) error {
+	if !wait(ctx, a.empty) {
+		return context.Cause(ctx)
+	}
+	a.spend(units)
+	return nil
+}
+
+// Owe implements vm.Payer.
+func (a *Allowance) Owe(units int64) { a.spend(units) }
 
 // strain is the part of what a bucket holds that is missing where a filter is strained: it
 // has computed more than a second brings for a while. What is left could still be used up by
@@ -111,4 +134,20 @@ func (a *Allowance) wait(patience time.Duration) (left time.Duration, err error)
 		time.Sleep(need)
 		patience -= need
 	}
+}
+
+// wait returns when nothing is to be waited for any more, however long that takes. False means that
+// ctx ended before that.
+func wait(ctx context.Context, exhausted func() (bool, time.Duration)) bool {
+	for ctx.Err() == nil {
+		empty, need := exhausted()
+		if !empty {
+			return true
+		}
+		select {
+		case <-time.After(max(need, time.Millisecond)):
+		case <-ctx.Done():
+		}
+	}
+	return false
 }

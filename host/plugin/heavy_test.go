@@ -51,3 +51,32 @@ func TestTheOthersAreNotOnTheInstancesOfWhoComputesAtLength(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has crashed an instance is kept to half of them as well, however short that was.
+func TestTheOthersAreNotOnTheInstancesOfWhoCrashesThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, "trap-on-header", plugin.Options{Instances: 2})
+		crashes := func(s *state) {
+			s.fields.Add("x-trap", "1")
+			if err := ask(s); err == nil {
+				t.Error("it was not lost")
+			}
+		}
+		if err := ask(of(t, p, "quiet", 1)); err != nil {
+			t.Fatal(err)
+		}
+		crashes(of(t, p, "noisy", 1))
+		synctest.Wait() // until there is another
+		var quiets []*state
+		for range 8 {
+			quiets = append(quiets, of(t, p, "quiet", 1))
+			crashes(of(t, p, "noisy", 1))
+			synctest.Wait()
+		}
+		for _, s := range quiets {
+			if err := ask(s); err != nil {
+				t.Errorf("a quiet stream: %v", err)
+			}
+		}
+	})
+}

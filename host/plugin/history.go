@@ -18,6 +18,8 @@ type History struct {
 
 	lines logBucket
 
+	// compiled is set when the filter was to be compiled.
+	compiled atomic.Bool
 	// started is set while the filter came up when it was last started.
 	started atomic.Bool
 

@@ -70,8 +70,8 @@ type Options struct {
 	// StartTimeout bounds an instance's start and each configuration callback.
 	// 0 means five seconds: modules built by plain Go take long to initialise.
 	StartTimeout time.Duration
-	// FreeStart says that what its start computes is nobody's to pay, and so waits for
-	// nothing: somebody wants to know whether it comes up. Without it, the start of a
+	// FreeStart says that what compiling it takes and its start computes is nobody's to pay, and so
+	// waits for nothing: somebody wants to know whether it comes up. Without it, the start of a
 	// tenant's filter is paid for while it runs, and waits whenever the allowances, or
 	// what starts may take of the tenant's, are used up. Where History has seen it come up
 	// before, its first instance's does not, as long as the tenant's credit lasts.
@@ -178,11 +178,7 @@ type Plugin struct {
 // *StartError, one of package vm's errors of compilation, or the end of ctx.
 func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, error) {
 	options = options.withDefaults()
-	compile := engine.Compile
-	if options.Tenant != nil {
-		compile = engine.CompileInTurn
-	}
-	module, err := compile(ctx, options.Name, options.Code)
+	module, err := options.compile(ctx, engine)
 	if err != nil {
 		return nil, err
 	}

@@ -87,15 +87,6 @@ const (
 	creditPart = 2
 )
 
-// forStarts is what starts may take of an allowance, beside that.
-func forStarts(perSecond time.Duration) *Allowance {
-	a := NewAllowance(perSecond)
-	a.most = startBurst * a.perSecond
-	a.level = a.most
-	a.perSecond = max(a.perSecond/startPart, 1)
-	return a
-}
-
 // paysAtOnce tells whether starts are paid for while they run.
 func (p *Plugin) paysAtOnce() bool { return p.options.Tenant != nil && !p.options.FreeStart }
 

@@ -14,12 +14,15 @@ import (
 // have no Tenant, which is nil. There is one for each generation, and what is used of
 // one is used of all of them; see Next. It is safe for concurrent use.
 type Tenant struct {
-	limits TenantLimits
-	cpu    *Allowance
-	starts *Allowance     // what of cpu starts may take
-	credit atomic.Int64   // beside starts, of this generation's filters that came up before
-	memory *vm.MemoryPool // of this generation's filters
-	total  *vm.MemoryPool // of all generations'
+	limits   TenantLimits
+	cpu      *Allowance
+	starts   *Allowance     // what of cpu starts may take
+	compiles *Allowance     // what compiling may take, beside cpu
+	isNew    bool           // this generation is the first that knows it
+	credit   atomic.Int64   // beside starts, of this generation's filters that came up before
+	refused  *Allowance     // see TurnAway
+	memory   *vm.MemoryPool // of this generation's filters
+	total    *vm.MemoryPool // of all generations'
 
 	contexts, calls, held quota
 	lines                 *logBucket
@@ -55,6 +58,8 @@ func NewTenant(limits TenantLimits) *Tenant {
 		calls:    newQuota(int64(limits.Callouts)),
 		held:     newQuota(limits.Held),
 		lines:    new(logBucket),
+		isNew:    true,
+		refused:  NewAllowance(refusedMost * refusedUnits),
 	}
 	t.limitQuestions()
 	t.limitCPU()
@@ -80,6 +85,8 @@ func (t *Tenant) Next(limits TenantLimits) *Tenant {
 		questions: t.questions,
 		cpu:       t.cpu,
 		starts:    t.starts,
+		compiles:  t.compiles,
+		refused:   t.refused,
 		total:     t.total,
 	}
 	if limits.Resolves != t.limits.Resolves {
@@ -110,8 +117,10 @@ func (t *Tenant) limitQuestions() {
 }
 
 func (t *Tenant) limitCPU() {
-	if t.cpu, t.starts = nil, nil; t.limits.CPU > 0 {
-		t.cpu, t.starts = NewAllowance(t.limits.CPU), forStarts(t.limits.CPU)
+	if t.cpu, t.starts, t.compiles = nil, nil, nil; t.limits.CPU > 0 {
+		t.cpu = NewAllowance(t.limits.CPU)
+		t.starts = partOf(t.limits.CPU, startBurst, startPart)
+		t.compiles = partOf(t.limits.CPU, compileBurst, compilePart)
 	}
 }
 
@@ -195,19 +204,7 @@ func (p *Plugin) waitAllowed() bool { return p.options.WaitAllowed(p.ctx) }
 
 // WaitAllowed returns when the filter may compute, however long that takes. False means
 // that ctx ended before that.
-func (o *Options) WaitAllowed(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		empty, need := o.exhausted()
-		if !empty {
-			return true
-		}
-		select {
-		case <-time.After(max(need, time.Millisecond)):
-		case <-ctx.Done():
-		}
-	}
-	return false
-}
+func (o *Options) WaitAllowed(ctx context.Context) bool { return wait(ctx, o.exhausted) }
 
 // A LimitError says that a filter, or the tenant whose it is, has come to a limit.
 // The filter is named by whoever shows it.

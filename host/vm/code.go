@@ -55,6 +55,20 @@ type export struct {
 	callable        bool // its types are those of a callback
 }
 
+func newCode(e *Engine, digest string, size int) *code {
+	return &code{engine: e, digest: digest, size: size, ready: make(chan struct{})}
+}
+
+// module waits until the code is compiled. The reference is the module's then.
+func (c *code) module(name string) (*Module, error) {
+	<-c.ready
+	if c.err != nil {
+		c.release()
+		return nil, fmt.Errorf("compile %s: %w", name, c.err)
+	}
+	return &Module{code: c, name: name}, nil
+}
+
 // release drops a reference; the last one frees the code.
 func (c *code) release() {
 	e := c.engine
@@ -83,29 +97,12 @@ func (c *code) free() {
 }
 
 func (c *code) compile(ctx context.Context, source []byte) (err error) {
-	// The source may be hostile. A bug in the compiler must cost this module
-	// and not the gateway.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the WebAssembly compiler failed: %v", r)
-		}
-	}()
-	if err := preamble(source); err != nil {
+	defer recovered(&err)
+	outline, metered, err := c.engine.rewrite(source)
+	if err != nil {
 		return err
 	}
-	outline, err := scan(source)
-	if err != nil {
-		return fmt.Errorf("invalid module: %w", err)
-	}
-	if need := outline.pages * pageSize; need > c.engine.limit {
-		return &MemoryError{Need: need, Limit: c.engine.limit}
-	}
-	// The compiler sees nothing that is not within bounds.
-	metered, err := meter.Instrument(outline.code, meter.Options{Stack: StackLimit, Pauses: true})
-	if err != nil {
-		return fmt.Errorf("invalid module: %w", err)
-	}
-	compiled, err := c.engine.runtime.CompileModule(workers(ctx), metered.Code)
+	compiled, err := c.engine.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, workers()), metered.Code)
 	if err != nil {
 		return fmt.Errorf("invalid module: %w", err)
 	}
@@ -130,6 +127,34 @@ func (c *code) compile(ctx context.Context, source []byte) (err error) {
 		return err
 	}
 	return c.resolve(ctx, outline.missing)
+}
+
+// recovered is deferred by whatever reads a source, which may be hostile. A bug in the compiler
+// must cost this module and not the gateway.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the WebAssembly compiler failed: %v", r)
+	}
+}
+
+// rewrite bounds the code and makes of it what the compiler sees.
+func (e *Engine) rewrite(source []byte) (*outline, *meter.Result, error) {
+	if err := preamble(source); err != nil {
+		return nil, nil, err
+	}
+	outline, err := scan(source)
+	if err != nil {
+		return nil, nil, fmt.Errorf("invalid module: %w", err)
+	}
+	if need := outline.pages * pageSize; need > e.limit {
+		return nil, nil, &MemoryError{Need: need, Limit: e.limit}
+	}
+	// The compiler sees nothing that is not within bounds.
+	metered, err := meter.Instrument(outline.code, meter.Options{Stack: StackLimit, Pauses: true})
+	if err != nil {
+		return nil, nil, fmt.Errorf("invalid module: %w", err)
+	}
+	return outline, metered, nil
 }
 
 // readExports keeps the shapes of the exported functions. A function that the

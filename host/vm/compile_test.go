@@ -6,7 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -209,12 +211,12 @@ func TestModulesOfStrangersAreCompiledInTurn(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("the configuration is another by now")
 	cancel(gone)
-	if _, err := engine.CompileInTurn(ctx, "strange", guest(t, "driver")); !errors.Is(err, gone) || !strings.Contains(err.Error(), "compile strange") {
+	if _, err := engine.CompileInTurn(ctx, "strange", guest(t, "driver"), vm.Stranger{}); !errors.Is(err, gone) || !strings.Contains(err.Error(), "compile strange") {
 		t.Errorf("got %v, want that it is given up", err)
 	}
 	compiled := make(chan error)
 	go func() {
-		module, err := engine.CompileInTurn(t.Context(), "strange", guest(t, "driver"))
+		module, err := engine.CompileInTurn(t.Context(), "strange", guest(t, "driver"), vm.Stranger{})
 		if err == nil {
 			err = module.Close(t.Context())
 		}
@@ -231,4 +233,78 @@ func TestModulesOfStrangersAreCompiledInTurn(t *testing.T) {
 		t.Error(err)
 	}
 	engine.TakeTurn() // it was given back
+}
+
+// payer pays for what strangers have compiled.
+type payer struct {
+	paid, owed []int64
+	err        error
+}
+
+func (p *payer) Pay(_ context.Context, units int64) error {
+	p.paid = append(p.paid, units)
+	return p.err
+}
+
+func (p *payer) Owe(units int64) { p.owed = append(p.owed, units) }
+
+// What compiling takes is paid before, as far as it can be told: a hundred thousand functions are
+// more than one, and what cannot be compiled is read all the same. What is compiled already is free.
+func TestCodeOfStrangersIsPaidForBeforeItIsCompiled(t *testing.T) {
+	engine := newEngine(t, vm.Options{})
+	inTurn := func(code []byte, p *payer) error {
+		module, err := engine.CompileInTurn(t.Context(), "strange", code, vm.Stranger{Party: "ci", Payer: p})
+		if err == nil {
+			t.Cleanup(func() { module.Close(context.Background()) })
+		}
+		return err
+	}
+	price := func(name string) int64 {
+		p := new(payer)
+		if err := inTurn(guest(t, name), p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.paid) != 2 || len(p.owed) != 1 || p.owed[0] < 0 {
+			t.Fatalf("%s: paid %v and owed %v, want reading, compiling, and what it took beside", name, p.paid, p.owed)
+		}
+		return p.paid[1]
+	}
+	if small, large := price("noop"), price("hostile/heap"); small <= 0 || large < 20*small {
+		t.Errorf("a small module costs %d, a large one %d", small, large)
+	}
+	again := new(payer)
+	if err := inTurn(guest(t, "noop"), again); err != nil || len(again.paid)+len(again.owed) > 0 {
+		t.Errorf("what is compiled already: %v, paid %v", err, again.paid)
+	}
+	broke := &payer{err: errors.New("nothing left")}
+	codes := engine.Codes()
+	if err := inTurn(guest(t, "driver"), broke); !errors.Is(err, broke.err) || engine.Codes() != codes {
+		t.Errorf("who cannot pay: %v, and %d modules more", err, engine.Codes()-codes)
+	}
+	wrong := new(payer)
+	code := guest(t, "driver")
+	if err := inTurn(code[:len(code)-1], wrong); err == nil || len(wrong.paid) != 1 {
+		t.Errorf("what is no module: %v, paid %v, want it read only", err, wrong.paid)
+	}
+}
+
+// Of each party one stands in the queue, so that nobody waits for all modules of another one's.
+func TestStrangersTakeTurnsByParty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newEngine(t, vm.Options{})
+		engine.TakeTurn()
+		var order []string
+		var all sync.WaitGroup
+		for _, party := range []string{"noisy", "noisy", "noisy", "quiet"} {
+			all.Go(func() {
+				engine.InTurn(party, func() { order = append(order, party) })
+			})
+			synctest.Wait() // until it stands where it waits
+		}
+		engine.LeaveTurn()
+		all.Wait()
+		if want := []string{"noisy", "quiet", "noisy", "noisy"}; !slices.Equal(order, want) {
+			t.Errorf("they came in the order %v, want %v", order, want)
+		}
+	})
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // DefaultMemoryLimit is the memory of an instance when Options do not say.
@@ -45,7 +44,7 @@ type Engine struct {
 	// to *Instance.
 	instances sync.Map
 	lanes     lanes
-	turns     chan struct{}       // holds the one that compiles in turn
+	turns     turns               // of those that compile in turn
 	config    wazero.ModuleConfig // what every instance has in common
 	heap      bool                // memories stay on Go's heap: see move.go
 
@@ -65,9 +64,9 @@ func NewEngine(ctx context.Context, options Options) (*Engine, error) {
 		link:  options.Link,
 		limit: pages * pageSize,
 		codes: make(map[string]*code),
-		turns: make(chan struct{}, 1),
 	}
 	e.lanes.init()
+	e.turns.init()
 	if e.link == nil {
 		e.link = func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return nil, false }
 	}
@@ -136,47 +135,38 @@ func (e *Engine) Close(ctx context.Context) error {
 // *MissingImportError, *MemoryError, *ExportError, *meter.LimitError for code that
 // has too much of something, and others for code that is not valid.
 func (e *Engine) Compile(ctx context.Context, name string, source []byte) (*Module, error) {
-	sum := sha256.Sum256(source)
-	digest := hex.EncodeToString(sum[:])
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return nil, ErrClosed
+	c, found, err := e.codeOf(source, true)
+	if err != nil {
+		return nil, err
 	}
-	c, found := e.codes[digest]
-	if !found {
-		c = &code{engine: e, digest: digest, size: len(source), ready: make(chan struct{})}
-		e.codes[digest] = c
-	}
-	c.refs++
-	e.mu.Unlock()
 	if !found {
 		c.err = c.compile(ctx, source)
 		close(c.ready)
 	}
-	<-c.ready
-	if c.err != nil {
-		c.release()
-		return nil, fmt.Errorf("compile %s: %w", name, c.err)
-	}
-	return &Module{code: c, name: name}, nil
+	return c.module(name)
 }
 
-// CompileInTurn is Compile for code of strangers, of which one is compiled at a time: each
-// may take seconds and hundreds of megabytes, see meter.Options.Complexity. It waits for
-// its turn for as long as ctx allows.
-func (e *Engine) CompileInTurn(ctx context.Context, name string, source []byte) (*Module, error) {
-	select {
-	case e.turns <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("compile %s: it waited for its turn: %w", name, context.Cause(ctx))
+// codeOf returns the code of these bytes with a reference for the caller. It is found when somebody
+// else compiles it, or has. Unless it is to be made, there may be none, which is nil.
+func (e *Engine) codeOf(source []byte, make bool) (c *code, found bool, err error) {
+	sum := sha256.Sum256(source)
+	digest := hex.EncodeToString(sum[:])
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, false, ErrClosed
 	}
-	defer func() { <-e.turns }()
-	return e.Compile(ctx, name, source)
+	if c, found = e.codes[digest]; !found {
+		if !make {
+			return nil, false, nil
+		}
+		c = newCode(e, digest, len(source))
+		e.codes[digest] = c
+	}
+	c.refs++
+	return c, found, nil
 }
 
 // workers is how many goroutines compile one module: half of the processors, so
 // that streams go on being served meanwhile.
-func workers(ctx context.Context) context.Context {
-	return experimental.WithCompilationWorkers(ctx, max(1, runtime.GOMAXPROCS(0)/2))
-}
+func workers() int { return max(1, runtime.GOMAXPROCS(0)/2) }

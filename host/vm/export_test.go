@@ -1,5 +1,7 @@
 package vm
 
+import "context"
+
 // What tests look at to see that nothing leaks.
 
 // Codes is the number of compiled modules that are kept.
@@ -57,10 +59,18 @@ func (f *Func) NativeStack() int {
 }
 
 // TakeTurn stands for another module that is compiled in turn, until it is called again.
-func (e *Engine) TakeTurn() { e.turns <- struct{}{} }
+func (e *Engine) TakeTurn() { _ = e.turns.take(context.Background(), "") }
 
 // LeaveTurn is the end of TakeTurn.
-func (e *Engine) LeaveTurn() { <-e.turns }
+func (e *Engine) LeaveTurn() { e.turns.leave() }
 
 // WithoutSpace has the engine do as where no address space can be reserved.
 func (e *Engine) WithoutSpace() { e.heap = true }
+
+// InTurn does something in the turn of a party.
+func (e *Engine) InTurn(party string, do func()) {
+	if e.turns.take(context.Background(), party) == nil {
+		do()
+		e.turns.leave()
+	}
+}

@@ -118,6 +118,10 @@ type Result struct {
 	// number of places where fuel is charged, and Bulk those of them that charge
 	// by length.
 	Functions, Charges, Bulk int
+	// CodeBytes is how many bytes of Code are functions. Complexity is how much work these are
+	// for the compiler beside what grows with that; see Options.Complexity.
+	CodeBytes  int
+	Complexity uint64
 	// Paying is the number of functions that pay for stack: those that can come
 	// back to themselves.
 	Paying int

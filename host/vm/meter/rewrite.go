@@ -58,7 +58,7 @@ func (w *writer) writeFunctions(size int) []byte {
 			add(w.helping(h))
 		}
 	}
-	m.result.Functions = len(m.bodies)
+	m.result.Functions, m.result.CodeBytes = len(m.bodies), len(content)
 	return content
 }
 

@@ -84,6 +84,7 @@ func (m *module) write() {
 	before(len(order))
 	m.result.Code = out
 	m.result.Instance = m.counted()
+	m.result.Complexity = m.complexity
 	m.result.Added = uint32(m.pause())
 	if !m.elusive && len(m.mutable) <= maxState {
 		m.result.StateInMemory = true
