@@ -9,7 +9,8 @@
 // occupies nobody.
 //
 // A trap costs the instance: it is never entered again, the callbacks of its
-// other streams answer [ErrInstanceLost], and a replacement is started in the
+// other streams answer [ErrInstanceLost] (package chain brings some of them
+// before another instance), and a replacement is started in the
 // background, at once for the first few crashes and with growing pauses when
 // they go on.
 package plugin
