@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/foreign"
@@ -32,7 +33,7 @@ type Driver struct {
 
 	functions []driverFunction
 	mu        sync.Mutex
-	running   map[*byte]*driverCallback // by where an instance's memory is
+	running   map[uintptr]*driverCallback // by where an instance's memory is, or was: nothing is to be read there
 }
 
 // driverCallback is a callback that an instance is in.
@@ -50,7 +51,8 @@ type Callback struct {
 	Context, About uint32
 	// Last is the call before, with its status; nil at first.
 	Last *HostCall
-	// Memory is the guest's.
+	// Memory is the guest's while Next runs, and nil afterwards: it moves when it grows, and its pages go with
+	// the instance.
 	Memory []byte
 	// Answer is what the callback is to answer: an action; or for vm_start, configure
 	// and done 0 for yes.
@@ -163,14 +165,15 @@ func (d *Driver) next(c foreign.Call) ([]byte, abi.Status) {
 		return nil, abi.StatusBadArgument // a fuzzed guest calls it as well
 	}
 	word := func(at int) uint32 { return binary.LittleEndian.Uint32(memory[at:]) }
-	running := d.running[&memory[0]]
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	running := d.running[at]
 	switch status := word(240); {
 	case running == nil:
 		if len(d.running) > 8 || d.running == nil { // they are of instances that are gone
-			d.running = make(map[*byte]*driverCallback)
+			d.running = make(map[uintptr]*driverCallback)
 		}
 		running = new(driverCallback)
-		d.running[&memory[0]] = running
+		d.running[at] = running
 		fallthrough
 	case status == 1<<32-1:
 		running.Callback, running.n = Callback{Name: driverCallbacks[word(236)], Context: word(228), About: word(224)}, 0
@@ -180,6 +183,7 @@ func (d *Driver) next(c foreign.Call) ([]byte, abi.Status) {
 	}
 	running.Memory = memory
 	call := d.Next(&running.Callback, running.n)
+	running.Memory = nil
 	running.n++
 	if call == nil {
 		binary.LittleEndian.PutUint32(memory[244:], running.Answer)
