@@ -51,6 +51,14 @@ func infoOn(t *testing.T, conn net.Conn, r *bufio.Reader) (code int, body string
 	return status(t, r)
 }
 
+// isServed asks on a connection that stays open, and must be answered.
+func isServed(t *testing.T, conn net.Conn, r *bufio.Reader) {
+	t.Helper()
+	if code, body := infoOn(t, conn, r); code != 200 {
+		t.Fatalf("got %d %s", code, body)
+	}
+}
+
 const seatsTaken = `tenant \"ci\" has all the connections that it may have open (tenant_limits.connections: 2): end some of them, or ask for more`
 
 // attachTo opens a connection that has left HTTP.
@@ -71,6 +79,13 @@ func holding(t *testing.T) *hosttest.FakeDocker {
 	return engine
 }
 
+// startCrowd starts a gateway for such tenants before such an engine.
+func startCrowd(t *testing.T, ofCI string) (g *hosttest.Gateway, text string, sockets map[string]string) {
+	t.Helper()
+	text, sockets = crowd(t, "connections: 100", ofCI)
+	return hosttest.StartGateway(t, holding(t).Address(), text), text, sockets
+}
+
 func stillAttached(t *testing.T, conn net.Conn, r *bufio.Reader) {
 	t.Helper()
 	write(t, conn, "still there\n")
@@ -80,14 +95,11 @@ func stillAttached(t *testing.T, conn net.Conn, r *bufio.Reader) {
 }
 
 func TestATenantsConnectionsAreBounded(t *testing.T) {
-	text, sockets := crowd(t, "connections: 100", "connections: 2")
-	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	g, _, sockets := startCrowd(t, "connections: 2")
 	first, firstR := attachTo(t, sockets["ci"])
 	second, secondR := dial(t, sockets["ci"])
 	for range 3 { // it is counted once
-		if code, body := infoOn(t, second, secondR); code != 200 {
-			t.Fatalf("got %d %s", code, body)
-		}
+		isServed(t, second, secondR)
 	}
 	second.Close()
 	series(t, g, `sluice_tenant_connections{tenant="ci"} 1`)
@@ -124,13 +136,10 @@ func TestATenantsConnectionsAreBounded(t *testing.T) {
 
 // Clients that keep connections which they do not use keep no other client of the same tenant out.
 func TestATenantsIdleConnectionsMakeWayForItsOwnClients(t *testing.T) {
-	text, sockets := crowd(t, "connections: 100", "connections: 3")
-	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	g, _, sockets := startCrowd(t, "connections: 3")
 	stream, streamR := attachTo(t, sockets["ci"])
 	mine, mineR := dial(t, sockets["dev"])
-	if code, body := infoOn(t, mine, mineR); code != 200 {
-		t.Fatalf("got %d %s", code, body)
-	}
+	isServed(t, mine, mineR)
 	oldest, oldestR := dial(t, sockets["ci"])
 	for range 8 {
 		next, nextR := dial(t, sockets["ci"])
@@ -138,9 +147,7 @@ func TestATenantsIdleConnectionsMakeWayForItsOwnClients(t *testing.T) {
 			conn net.Conn
 			r    *bufio.Reader
 		}{{oldest, oldestR}, {next, nextR}} {
-			if code, body := infoOn(t, of.conn, of.r); code != 200 {
-				t.Fatalf("got %d %s", code, body)
-			}
+			isServed(t, of.conn, of.r)
 			atRest(t, g, 1) // but for the stream
 		}
 		if code, body := ask(t, "unix", sockets["ci"], "GET /info HTTP/1.1\nHost: docker"); code != 200 {
@@ -186,15 +193,12 @@ func TestACrowdOfATenantFindsSeats(t *testing.T) {
 
 // What has left HTTP is a connection all the same, and a reload ends none.
 func TestAReloadBoundsConnectionsToComeAndEndsNone(t *testing.T) {
-	text, sockets := crowd(t, "connections: 100", "connections: 2")
-	g := hosttest.StartGateway(t, holding(t).Address(), text)
+	g, text, sockets := startCrowd(t, "connections: 2")
 	attached, attachedR := attachTo(t, sockets["ci"])
 	idle, idleR := dial(t, sockets["ci"])
 	for _, limit := range []struct{ text, said string }{{"connections: 1", "connections: 1)"}, {"connections: 2", ""}} {
 		if limit.said != "" {
-			if code, _ := infoOn(t, idle, idleR); code != 200 {
-				t.Fatalf("got %d", code)
-			}
+			isServed(t, idle, idleR)
 		}
 		g.Write(strings.Replace(text, "limits: {connections: 2}", "limits: {"+limit.text+"}", 1) + "# " + limit.text + "\n")
 		if err := g.Reload(t.Context()); err != nil {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,11 +26,7 @@ type bill struct {
 // bills prints, for each attack, the processor time of a request that is no filter's fault left out, what it costs and what is charged. Nobody is
 // quiet beside it, and no allowance slows it down, so that there is enough to be measured.
 func (b *bench) bills(ctx context.Context) error {
-	wanted, err := regexp.Compile(b.only)
-	if err != nil {
-		return fmt.Errorf("-only: %w", err)
-	}
-	engine, err := b.startHelper(ctx, "engine", "engine")
+	wanted, engine, err := b.prepare(ctx)
 	if err != nil {
 		return err
 	}

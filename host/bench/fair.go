@@ -46,11 +46,7 @@ type contest struct {
 // beside a filter that does nothing, whose tenant's clients do the same. The gateway's garbage is collected every few milliseconds: nothing else stops everybody
 // for as long as one filter cannot be stopped. What is outside of its bounds is measured once more, for longer, and behind what an assailant may compute at once: see longSettling.
 func (b *bench) fair(ctx context.Context) error {
-	wanted, err := regexp.Compile(b.only)
-	if err != nil {
-		return fmt.Errorf("-only: %w", err)
-	}
-	backend, err := b.startHelper(ctx, "engine", "engine")
+	wanted, backend, err := b.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,6 +92,16 @@ func (b *bench) fair(ctx context.Context) error {
 	}
 	fmt.Printf("\n%d outside of a share of %v and a p99 of %v times; %v, load %s\n", still, leastShare, mostP99, time.Since(began).Round(time.Second), load())
 	return nil
+}
+
+// prepare reads which assaults are asked for, and starts the engine that the gateways have behind them.
+func (b *bench) prepare(ctx context.Context) (*regexp.Regexp, *peer, error) {
+	wanted, err := regexp.Compile(b.only)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-only: %w", err)
+	}
+	engine, err := b.startHelper(ctx, "engine", "engine")
+	return wanted, engine, err
 }
 
 // hold measures in pairs of windows, one of which the assailant has.

@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/hosttest"
 	"github.com/sluice-gateway/sluice/host/plugin"
 )
 
@@ -40,24 +40,15 @@ func BenchmarkCrash(b *testing.B) {
 				}
 				defer p.Close(context.Background())
 				b.ReportAllocs()
-				cpu, spent := processorTime(b), tenant.Spent()
+				cpu, spent := hosttest.ProcessorTime(b), tenant.Spent()
 				for b.Loop() {
 					if err := serve(b, p); (err == nil) != (how == "--") {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64(processorTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+				b.ReportMetric(float64(hosttest.ProcessorTime(b)-cpu)/float64(b.N), "cpu-ns/op")
 				b.ReportMetric(float64(tenant.Spent()-spent)/float64(b.N), "units/op")
 			})
 		}
 	}
-}
-
-// processorTime is what the process has had of the processors.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -230,18 +230,25 @@ func TestWhatStreamsArePutBackToIsCounted(t *testing.T) {
 	}
 }
 
+// beginsSlowly is a filter with an instance a stream, each of which takes long to start, of a tenant whose starts have used up what they may take.
+func beginsSlowly(t *testing.T, cpu time.Duration) *plugin.Plugin {
+	t.Helper()
+	engine := newEngine(t)
+	p, err := plugin.New(t.Context(), engine, plugin.Options{
+		Name: "slow-start", Code: guest(t, "slow-start"), Instances: 1, Isolation: plugin.PerStream, Tenant: drained(t, engine, cpu),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close(context.Background()) })
+	return p
+}
+
 // A stream that has to have an instance made waits for that as it waits for all else: for a
 // second, and not when its client is gone.
 func TestAStreamWaitsForTheStartOfItsInstanceNoLongerThanForAnythingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		engine := newEngine(t)
-		options := plugin.Options{Name: "slow-start", Code: guest(t, "slow-start"), Instances: 1, Isolation: plugin.PerStream}
-		options.Tenant = drained(t, engine, 20*time.Millisecond)
-		p, err := plugin.New(t.Context(), engine, options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close(context.Background())
+		p := beginsSlowly(t, 20*time.Millisecond)
 		var first state
 		if err := p.Open(t.Context(), &first.stream, &first); err != nil {
 			t.Fatal(err)
@@ -251,7 +258,7 @@ func TestAStreamWaitsForTheStartOfItsInstanceNoLongerThanForAnythingElse(t *test
 		begin := time.Now()
 		var second state
 		var limit *plugin.LimitError
-		err = p.Open(t.Context(), &second.stream, &second)
+		err := p.Open(t.Context(), &second.stream, &second)
 		if !errors.Is(err, plugin.ErrAllowance) || !errors.As(err, &limit) || limit.Limit != "tenant_limits.cpu" {
 			t.Errorf("got %v, want what was used up", err)
 		}
@@ -274,14 +281,7 @@ func TestAStreamWaitsForTheStartOfItsInstanceNoLongerThanForAnythingElse(t *test
 // What starts may take is no part of it: a stream's instance is paid for as its callbacks are.
 func TestAStreamsInstanceIsNoPartOfWhatStartsMayTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		engine := newEngine(t)
-		options := plugin.Options{Name: "slow-start", Code: guest(t, "slow-start"), Instances: 1, Isolation: plugin.PerStream}
-		options.Tenant = drained(t, engine, 500*time.Millisecond)
-		p, err := plugin.New(t.Context(), engine, options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close(context.Background())
+		p := beginsSlowly(t, 500*time.Millisecond)
 		time.Sleep(time.Second)
 		begin := time.Now()
 		var streams [4]state

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/sluice-gateway/sluice/host/hosttest"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -32,7 +31,7 @@ func BenchmarkCost(b *testing.B) {
 			defer module.Close(b.Context())
 			b.ReportAllocs()
 			units := int64(0)
-			since := processorTime(b)
+			since := hosttest.ProcessorTime(b)
 			for b.Loop() {
 				i, err := module.Instantiate(options)
 				if err != nil {
@@ -48,7 +47,7 @@ func BenchmarkCost(b *testing.B) {
 				units += i.Owed()
 				_ = i.Close()
 			}
-			b.ReportMetric(float64(processorTime(b)-since)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(hosttest.ProcessorTime(b)-since)/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(units)/float64(b.N), "units/op")
 		})
 	}
@@ -68,13 +67,4 @@ func BenchmarkCost(b *testing.B) {
 	for _, depth := range []uint64{300, 1000, 3000, 1 << 20} {
 		measure(fmt.Sprintf("recursion of %d", depth), "many-deep", vm.InstanceOptions{Fuel: 1 << 40}, deep(1, depth))
 	}
-}
-
-// processorTime is what the process has had of the processors.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -68,10 +68,7 @@ func collectsBeside(t *testing.T, name string) {
 // Short calls take turns from their beginning where their party is strained, and then only.
 func TestShortCallsOfTheStrainedComputeInALane(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
-	all, _ := engine.Lanes()
-	for range all {
-		engine.EnterLane("others")
-	}
+	others := gather(engine)
 	strained := false
 	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Strained: func() bool { return strained }})
 	if err != nil {
@@ -88,16 +85,12 @@ func TestShortCallsOfTheStrainedComputeInALane(t *testing.T) {
 	strained = true
 	ended := make(chan error)
 	go func() { ended <- short() }()
-	waitFor(t, "call that waits for a lane", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
-	for range all {
-		engine.LeaveLane()
-	}
+	others.holdUp(t, 1, "call that waits for a lane")
+	others.leave()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if free, waiting := engine.Lanes(); free != all || waiting != 0 {
-		t.Errorf("%d lanes are free and %d calls wait, want %d and 0", free, waiting, all)
-	}
+	others.expectNobody(t, "a short call")
 }
 
 // However many calls of one party wait, another's waits for one of them at most.
@@ -157,15 +150,12 @@ func TestACallThatHasWaitedWaitsForALane(t *testing.T) {
 	const much, little = 100_000, 1_000 // iterations, each of some units
 	var instance *vm.Instance
 	var engine *vm.Engine
-	var all int
+	var others crowd
 	wait := func(context.Context, api.Module, []uint64) {
 		instance.Rest()
-		for range all {
-			engine.EnterLane("others")
-		}
+		others = gather(engine)
 	}
 	engine = newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) { return wait, true }})
-	all, _ = engine.Lanes()
 	module := compile(t, engine, "../../host/vm/testdata/rests")
 	for _, c := range []struct {
 		story string
@@ -192,15 +182,11 @@ func TestACallThatHasWaitedWaitsForALane(t *testing.T) {
 				err = <-ended
 				ended <- err
 			}
-			for range all {
-				engine.LeaveLane()
-			}
+			others.leave()
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if free, waiting := engine.Lanes(); free != all || waiting != 0 {
-				t.Errorf("%d lanes are free and %d calls wait, want %d and 0", free, waiting, all)
-			}
+			others.expectNobody(t, "work")
 			if got := instance.Used(); got < int64(c.first+little) || got > 20*int64(c.first+little) {
 				t.Errorf("it used %d units", got)
 			}

@@ -84,36 +84,13 @@ func TestAMoveThatIsNotPaidForIsNotMade(t *testing.T) {
 // One that grows by much at once waits for its turn in the middle of that, like one that fills it.
 func TestALongGrowthIsInterrupted(t *testing.T) {
 	hasSpace(t)
-	engine := newEngine(t, vm.Options{})
-	i, err := compile(t, engine, "grow-by").Instantiate(vm.InstanceOptions{Fuel: 1 << 40})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	all, _ := engine.Lanes()
-	for range all {
-		engine.EnterLane("others")
-	}
-	ended := make(chan error)
-	go func() {
-		_, err := i.Func("at-once").Call(500)
-		ended <- err
-	}()
-	waitFor(t, "call that computes at length", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
-	if got := i.Memory().Size(); got != page {
-		t.Errorf("it has %d bytes while it waits, want one page", got)
-	}
-	for range all {
-		engine.LeaveLane()
-	}
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
+	i := interrupted(t, "grow-by", "at-once", []uint64{500}, func(i *vm.Instance) {
+		if got := i.Memory().Size(); got != page {
+			t.Errorf("it has %d bytes while it waits, want one page", got)
+		}
+	})
 	if got := i.Memory().Size(); got != 501*page {
 		t.Errorf("it has %d bytes, want 501 pages", got)
-	}
-	if free, waiting := engine.Lanes(); free != all || waiting != 0 {
-		t.Errorf("%d lanes are free and %d calls wait, want %d and 0", free, waiting, all)
 	}
 }
 
@@ -122,10 +99,7 @@ func TestALargeMemoryIsMadeInTurns(t *testing.T) {
 	hasSpace(t)
 	engine := newEngine(t, vm.Options{})
 	module := compile(t, engine, "large-memory")
-	all, _ := engine.Lanes()
-	for range all {
-		engine.EnterLane("others")
-	}
+	others := gather(engine)
 	made := make(chan error)
 	go func() {
 		i, err := module.Instantiate(vm.InstanceOptions{Party: "maker"})
@@ -134,19 +108,17 @@ func TestALargeMemoryIsMadeInTurns(t *testing.T) {
 		}
 		made <- err
 	}()
-	waitFor(t, "instance in the making", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
+	others.holdUp(t, 1, "instance in the making")
 	entered := make(chan struct{})
 	go func() {
 		engine.EnterLane("another")
 		close(entered)
 	}()
-	waitFor(t, "another that waits", func() bool { _, waiting := engine.Lanes(); return waiting == 2 })
+	others.holdUp(t, 2, "another that waits")
 	engine.LeaveLane()
 	<-entered // though the instance is not made: it waits for its next turn
-	waitFor(t, "instance that waits again", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
-	for range all {
-		engine.LeaveLane()
-	}
+	others.holdUp(t, 1, "instance that waits again")
+	others.leave()
 	if err := <-made; err != nil {
 		t.Fatal(err)
 	}

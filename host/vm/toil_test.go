@@ -13,24 +13,17 @@ import (
 func TestLargeInstancesAreMadeAndPutBackInTurns(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
 	module := compile(t, engine, "large-memory")
-	all, _ := engine.Lanes()
 	turns := func(what string, work func()) {
-		for range all {
-			engine.EnterLane("others")
-		}
+		others := gather(engine)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			work()
 		}()
-		waitFor(t, what, func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
-		for range all {
-			engine.LeaveLane()
-		}
+		others.holdUp(t, 1, what)
+		others.leave()
 		<-done
-		if free, waiting := engine.Lanes(); free != all || waiting != 0 {
-			t.Errorf("%s: %d lanes are free and %d calls wait, want %d and 0", what, free, waiting, all)
-		}
+		others.expectNobody(t, what)
 	}
 	var i *vm.Instance
 	turns("instance in the making", func() {
@@ -81,34 +74,14 @@ func TestALongFillEndsWithItsFuel(t *testing.T) {
 
 // With enough, it is left all the same: it waits for its turn in the middle of the fill.
 func TestALongFillIsInterrupted(t *testing.T) {
-	engine := newEngine(t, vm.Options{})
-	i, err := compile(t, engine, "large-memory").Instantiate(vm.InstanceOptions{Fuel: 1 << 40})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	all, _ := engine.Lanes()
-	for range all {
-		engine.EnterLane("others")
-	}
-	ended := make(chan error)
-	go func() {
-		_, err := i.Func("fill").Call()
-		ended <- err
-	}()
-	waitFor(t, "call that computes at length", func() bool { _, waiting := engine.Lanes(); return waiting == 1 })
-	first, _ := i.Memory().ReadByte(0)
-	last, _ := i.Memory().ReadByte(32<<20 - 1)
-	if first != 7 || last != 0 {
-		t.Errorf("the first byte is %d and the last %d, want 7 and 0", first, last)
-	}
-	for range all {
-		engine.LeaveLane()
-	}
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	if last, _ = i.Memory().ReadByte(32<<20 - 1); last != 7 {
+	i := interrupted(t, "large-memory", "fill", nil, func(i *vm.Instance) {
+		first, _ := i.Memory().ReadByte(0)
+		last, _ := i.Memory().ReadByte(32<<20 - 1)
+		if first != 7 || last != 0 {
+			t.Errorf("the first byte is %d and the last %d, want 7 and 0", first, last)
+		}
+	})
+	if last, _ := i.Memory().ReadByte(32<<20 - 1); last != 7 {
 		t.Errorf("in the end the last byte is %d, want 7", last)
 	}
 }
@@ -116,10 +89,7 @@ func TestALongFillIsInterrupted(t *testing.T) {
 // Most guests are small, and nobody waits for them.
 func TestSmallInstancesWaitForNobody(t *testing.T) {
 	engine := newEngine(t, vm.Options{})
-	all, _ := engine.Lanes()
-	for range all {
-		engine.EnterLane("others")
-	}
+	others := gather(engine)
 	i, err := compile(t, engine, "grower").Instantiate(vm.InstanceOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -135,9 +105,7 @@ func TestSmallInstancesWaitForNobody(t *testing.T) {
 	if got := snapshot.Units() + i.StartUsed(); got > 100_000 {
 		t.Errorf("%d units for an instance with one page", got)
 	}
-	for range all {
-		engine.LeaveLane()
-	}
+	others.leave()
 }
 
 // However many functions recurse a little, an instance keeps no more of their stacks than one of them may, and what it
