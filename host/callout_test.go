@@ -248,6 +248,35 @@ func TestOnlySoManyCallsAreUnderWay(t *testing.T) {
 	}
 }
 
+// Those of an old generation's streams count, too.
+func TestAReloadBringsAFilterNoMoreCalls(t *testing.T) {
+	s := startService(t, "unix")
+	engine := hosttest.StartFakeDocker(t)
+	engine.Handle("GET /info", hosttest.JSON(200, "{}"))
+	text := longDrain + "limits: {callouts: 2}\n" + s.upstream() + filters(t, caller)
+	g := hosttest.StartGateway(t, engine.Address(), text)
+	done := make(chan int, 1)
+	go func() {
+		code, _, _ := asks(t, g, "GET", "/info", "", map[string]string{"x-do": "ccp", "x-path": "/blocked", "x-then-2": "0"})
+		done <- code
+	}()
+	for range 2 {
+		within(t, "the calls", s.arrived)
+	}
+	reloaded(t, g, text, 1)
+	if code, _, body := asks(t, g, "GET", "/info", "", map[string]string{"x-do": "c"}); code != 200 {
+		t.Errorf("got %d %q", code, body)
+	}
+	g.Log.Wait(t, `"refused 10"`)
+	close(s.release)
+	if code := within(t, "the answer", done); code != 200 {
+		t.Errorf("the old generation's request got %d", code)
+	}
+	if code, _, body := asks(t, g, "GET", "/info", "", map[string]string{"x-do": "cp", "x-then-1": "h0"}); code != 200 || s.calls.Load() != 3 {
+		t.Errorf("with room again: got %d %q, and %d calls", code, body, s.calls.Load())
+	}
+}
+
 func TestAClientThatGoesAwayCancelsTheCallsOfItsStream(t *testing.T) {
 	s := startService(t, "unix")
 	engine := hosttest.StartFakeDocker(t)

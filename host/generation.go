@@ -117,7 +117,8 @@ func newResolver(pool *upstream.Pool, cfg *config.Config) *reference.Resolver {
 
 // pluginOptions are what the configuration says of a filter. The error is one of the
 // configuration.
-func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (plugin.Options, error) {
+func pluginOptions(f *config.Filter, cfg *config.Config, shared *commons) (plugin.Options, error) {
+	limits := &cfg.Limits
 	stages, err := plugin.ParseStages(f.Stages)
 	if err != nil {
 		return plugin.Options{}, err
@@ -138,7 +139,9 @@ func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (pl
 		History:     &shared.past(f).history,
 		CrashBudget: plugin.CrashBudget{Crashes: f.CrashBudget},
 
-		MaxInstances:  limits.Instances,
+		MaxInstances:   limits.Instances,
+		ShareInstances: sharesInstances(f, cfg),
+
 		Grants:        grants,
 		Tenant:        shared.tenants[f.Tenant],
 		MemoryLimit:   f.Memory,
@@ -158,6 +161,14 @@ func pluginOptions(f *config.Filter, limits *config.Limits, shared *commons) (pl
 
 		StreamCallouts: limits.StreamCallouts,
 	}, nil
+}
+
+// sharesInstances tells whether the filter's instances are for requests of several tenants.
+func sharesInstances(f *config.Filter, cfg *config.Config) bool {
+	if len(f.Match.Tenants) > 0 { // a tenant's own filter has its tenant's name there
+		return len(f.Match.Tenants) > 1
+	}
+	return len(cfg.Tenants) > 1
 }
 
 // newTenants makes what the filters of each tenant have together, of which is gone what

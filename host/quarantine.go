@@ -133,7 +133,7 @@ func (g *generation) tryAgain(b brokenFilter, log *slog.Logger) {
 			timer.Stop()
 			return
 		}
-		options, err := pluginOptions(&b.filter, &g.config.Limits, g.shared)
+		options, err := pluginOptions(&b.filter, g.config, g.shared)
 		if err != nil {
 			return // it was right before
 		}

@@ -67,7 +67,7 @@ func (s *starts) beginTenants() (begun int) {
 	g := s.generation
 	for i := range s.all {
 		f := &s.all[i]
-		options, err := pluginOptions(f, &g.config.Limits, g.shared)
+		options, err := pluginOptions(f, g.config, g.shared)
 		if err != nil {
 			s.failed(i, err)
 			continue

@@ -91,7 +91,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 		r.Name, r.Kind, r.Module, r.Size = f.Name, f.Kind, f.Module, len(f.Code)
 		r.Signed = signedAs(&f)
 		var p *plugin.Plugin
-		options, err := pluginOptions(&f, &cfg.Limits, shared)
+		options, err := pluginOptions(&f, cfg, shared)
 		options.FreeStart = true
 		if err == nil {
 			p, err = startPlugin(ctx, engine.vm, &f, options)

@@ -313,7 +313,8 @@ type Limits struct {
 	Pause time.Duration
 
 	// Instances is how many instances a filter of IsolationStream may have at a
-	// time, that is how many streams it serves. Default 512.
+	// time, that is how many streams it serves. Of one that serves several tenants a
+	// tenant gets another only while it has fewer than are free. Default 512.
 	Instances int
 	// Resolve is how long the engine may take, for all filters of one request
 	// together, to say what the names in it refer to; a filter that is told
@@ -321,7 +322,8 @@ type Limits struct {
 	Resolve time.Duration
 
 	// Callouts is how many calls to upstreams one filter may have under way at a
-	// time, in all its instances. Default 64.
+	// time, in all its instances, those of older generations with them as long as
+	// nothing of it changes. Default 64.
 	Callouts int
 
 	// StreamCallouts is how many of them one stream may have. Default 16.

@@ -10,14 +10,15 @@ const (
 	Memory Limit = iota
 	Shared       // keys, values, items of queues
 	Callouts
-	Contexts // streams at a time
-	Held     // bytes of bodies
-	Depth    // of calls inside of each other
-	Resolves // questions to the engine at a time
+	Contexts  // streams at a time
+	Held      // bytes of bodies
+	Depth     // of calls inside of each other
+	Resolves  // questions to the engine at a time
+	Instances // of a stream each, with isolation: stream
 	limits
 )
 
-var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held", "depth", "resolves"}
+var limitNames = [limits]string{"memory", "shared", "callouts", "contexts", "held", "depth", "resolves", "instances"}
 
 // Refused notes that the filter, or the stream that it was to judge, was refused
 // something.

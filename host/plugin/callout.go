@@ -47,7 +47,7 @@ type pendingCall struct {
 	// dropped is set when the guest cancelled the call: it is not told of it any
 	// more. Guarded by the instance's lock.
 	dropped bool
-	counted atomic.Bool // in Plugin.calls
+	counted atomic.Bool // by takeCall
 }
 
 // Callouts implements hostcall.Caller.
@@ -93,12 +93,10 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	case i.lost.Load(), owner != nil && owner.usage.over(p.streamBudget):
 		return nil, abi.StatusInternalFailure
 	case owner != nil && owner.calls >= p.options.StreamCallouts:
-		return nil, p.refuseCall("limits.stream_callouts", int64(p.options.StreamCallouts))
-	case int(p.calls.Load()) >= p.options.Callouts:
-		return nil, p.refuseCall("limits.callouts", int64(p.options.Callouts))
-	}
-	if !p.takeCall() {
-		return nil, p.refuseCall("tenant_limits.callouts", p.options.Tenant.calls.limit)
+		p.refuseCall("limits.stream_callouts", int64(p.options.StreamCallouts))
+		return nil, abi.StatusInternalFailure
+	case !p.takeCall():
+		return nil, abi.StatusInternalFailure
 	}
 	if c.pending == nil {
 		c.pending = make(map[uint32]*pendingCall)
@@ -119,11 +117,10 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 }
 
 // refuseCall notes that a call was refused for the limit on those that are under way.
-func (p *Plugin) refuseCall(limit string, value int64) abi.Status {
+func (p *Plugin) refuseCall(limit string, value int64) {
 	p.metrics.Refused(metrics.Callouts)
 	p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused",
 		slog.String("limit", limit), slog.Int64("value", value))
-	return abi.StatusInternalFailure
 }
 
 // owner is the stream on whose behalf the guest acts. Nil: the root, and also a

@@ -16,7 +16,11 @@ var (
 
 	// ErrTooManyInstances is returned by Open with isolation PerStream when as many
 	// streams as may have an instance of their own went on for a second.
-	ErrTooManyInstances = errors.New("the filter has as many instances as it may (limits.instances), and none ended in time")
+	ErrTooManyInstances = errors.New("the filter has as many instances as it may, and none ended in time: end requests that last, or raise the limit")
+
+	// ErrShareOfInstances is returned by Open with Options.ShareInstances when the streams of
+	// the request's tenant had as many instances for a second as were free for others.
+	ErrShareOfInstances = errors.New("the tenant's requests have as many instances of the filter as they may, since no fewer are to be free for others, and none ended in time: end requests that last, or raise the limit")
 
 	// ErrQuarantined is returned by Open while the filter is not asked because it
 	// crashed too often; see CrashBudget.

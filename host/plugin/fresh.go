@@ -44,14 +44,14 @@ type freshSupply struct {
 	plugin *Plugin
 	ready  int            // how many are started in advance
 	warm   chan *Instance // started, and nobody's
-	slots  chan struct{}  // one for each instance that belongs to a stream
+	slots  *slots         // of the instances that belong to streams
 	wanted chan struct{}  // something was taken out of warm, and not put back
 	// origin is what every stream finds; nil where instances cannot be put back.
 	origin *origin
 	pace   pace // at which what crashed is replaced
 
-	mu     sync.Mutex // guards what follows
-	live   map[*Instance]struct{}
+	mu     sync.Mutex            // guards what follows
+	live   map[*Instance]*holder // those of streams, by whose slots they have
 	closed bool
 }
 
@@ -59,14 +59,15 @@ type freshSupply struct {
 // not started in advance.
 const keepWarm = 64
 
-func newFreshSupply(p *Plugin, ready, most int) *freshSupply {
+func newFreshSupply(p *Plugin, options *Options) *freshSupply {
+	ready, most := options.Instances, options.MaxInstances
 	return &freshSupply{
 		plugin: p,
 		ready:  ready,
 		warm:   make(chan *Instance, max(ready, min(most, keepWarm))),
-		slots:  make(chan struct{}, most),
+		slots:  newSlots(most, options.ShareInstances),
 		wanted: make(chan struct{}, 1),
-		live:   make(map[*Instance]struct{}),
+		live:   make(map[*Instance]*holder),
 	}
 }
 
@@ -114,14 +115,13 @@ func (f *freshSupply) restore(i *Instance) bool {
 
 // acquire returns an instance that no stream has seen, locked.
 func (f *freshSupply) acquire(ctx context.Context, party string) (*Instance, error) {
-	if err := takeSlot(ctx, f.slots, acquireWait); errors.Is(err, errNoSlot) {
-		return nil, ErrTooManyInstances
-	} else if err != nil {
-		return nil, err
+	slot, err := f.slots.take(ctx, party, acquireWait)
+	if err != nil {
+		return nil, f.plugin.refuseInstance(party, err)
 	}
 	instance, err := f.take(ctx)
 	if err != nil {
-		<-f.slots
+		f.slots.give(slot)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.closed { // and so is the module
@@ -132,11 +132,11 @@ func (f *freshSupply) acquire(ctx context.Context, party string) (*Instance, err
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
-		<-f.slots
+		f.slots.give(slot)
 		instance.abandon()
 		return nil, ErrClosed
 	}
-	f.live[instance] = struct{}{}
+	f.live[instance] = slot
 	f.mu.Unlock()
 	instance.lock(party)
 	if instance.lost.Load() { // closed with the plugin just now, or crashed by an answer to a call of its start
@@ -165,13 +165,13 @@ func (f *freshSupply) take(ctx context.Context) (*Instance, error) {
 // holds the instance's lock.
 func (f *freshSupply) discard(instance *Instance) {
 	f.mu.Lock()
-	_, lives := f.live[instance]
+	slot, lives := f.live[instance]
 	delete(f.live, instance)
 	f.mu.Unlock()
 	if !lives {
 		return
 	}
-	defer func() { <-f.slots }()
+	defer f.slots.give(slot)
 	if instance.lost.Load() {
 		f.pace.crashed(f.plugin.rest(instance))
 		f.want()

@@ -116,6 +116,56 @@ func TestAnIsolatedStreamBeyondTheLimitIsNotServed(t *testing.T) {
 	second.stream.Done()
 }
 
+// However many streams of one tenant's a shared filter has, there are instances for another's, at once.
+func TestAnIsolatedFilterIsThereForOtherTenantsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, "noop", plugin.Options{Instances: 1, MaxInstances: 4, ShareInstances: true, Isolation: plugin.PerStream})
+		open := func(tenant string) (*state, error) {
+			s := &state{tenant: tenant}
+			err := p.Open(t.Context(), &s.stream, s)
+			return s, err
+		}
+		first, err := open("ci")
+		second, err2 := open("ci")
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		_, err = open("ci")
+		var limit *plugin.LimitError
+		if !errors.Is(err, plugin.ErrShareOfInstances) || !errors.As(err, &limit) || limit.Tenant != "ci" || limit.Limit != "limits.instances" || limit.Value != "4" {
+			t.Errorf("the third stream of ci's: %v, want that it has its share", err)
+		}
+		begin := time.Now()
+		other, err := open("dev")
+		if err != nil {
+			t.Fatalf("the other tenant: %v", err)
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the other tenant waited for %v", took)
+		}
+		nobodys, err := open("") // as of a service's call
+		if err != nil {
+			t.Errorf("a request of nobody's: %v", err)
+		}
+		_, err = open("")
+		if !errors.Is(err, plugin.ErrTooManyInstances) || !errors.As(err, &limit) || limit.Tenant != "" {
+			t.Errorf("with all instances taken: %v, want that there are none", err)
+		}
+		first.stream.Done()
+		again, err := open("dev")
+		if err == nil {
+			t.Error("dev has as many as are free, and got another")
+		}
+		second.stream.Done()
+		if again, err = open("dev"); err != nil {
+			t.Errorf("dev when those of ci have ended: %v", err)
+		}
+		for _, s := range []*state{other, nobodys, again} {
+			s.stream.Done()
+		}
+	})
+}
+
 func TestAContextThatWaitsForDoneKeepsItsInstance(t *testing.T) {
 	p := start(t, "never-done", plugin.Options{Instances: 1, Isolation: plugin.PerStream})
 	var s state

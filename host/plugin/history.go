@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A History is what is remembered of a filter beyond its plugin: its crashes, and what it
-// has logged lately. Plugins that run the same, one after the other or while an old one
-// drains, have it in common, so that nobody gets out of a quarantine by a reload that
+// A History is what is remembered of a filter beyond its plugin: its crashes, what it
+// has logged lately, and how many calls to services it has under way. Plugins that run the same, one after the other or while an old one
+// drains, have it in common, so that nobody gets out of a quarantine, or more calls, by a reload that
 // changes nothing of the filter. The zero value remembers nothing yet. It is safe for
 // concurrent use.
 type History struct {
@@ -17,6 +17,7 @@ type History struct {
 	until atomic.Int64
 
 	lines logBucket
+	calls atomic.Int64
 
 	// compiled is set when the filter was to be compiled.
 	compiled atomic.Bool

@@ -38,6 +38,14 @@ type pace struct {
 	rest  time.Duration
 	until time.Time // when that is forgotten
 	due   time.Time // of the next turn
+	first time.Time // when the rest behind the last crash is over
+}
+
+// A turn is when it is somebody's.
+type turn struct {
+	at    time.Time
+	wait  time.Duration // until then
+	after time.Time     // when it is the next one's
 }
 
 // crashed begins a rest.
@@ -49,18 +57,18 @@ func (p *pace) crashed(rest time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rest, p.until = rest, now.Add(restFor)
-	if due := now.Add(rest); due.After(p.due) {
-		p.due = due
+	p.first = now.Add(rest)
+	if p.first.After(p.due) {
+		p.due = p.first
 	}
 }
 
-// turn is how long it is until one's turn. False: that is longer than patience, and it is
-// nobody's.
-func (p *pace) turn(patience time.Duration) (time.Duration, bool) {
+// take gives a turn. False: it is longer until then than patience lasts, and the turn is nobody's.
+func (p *pace) take(patience time.Duration) (turn, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.due.IsZero() {
-		return 0, true
+		return turn{}, true
 	}
 	now := time.Now()
 	mine := p.due
@@ -69,27 +77,43 @@ func (p *pace) turn(patience time.Duration) (time.Duration, bool) {
 	}
 	wait := mine.Sub(now)
 	if wait > patience {
-		return 0, false
+		return turn{}, false
 	}
 	if now.Before(p.until) {
 		p.due = mine.Add(p.rest)
 	}
-	return wait, true
+	return turn{at: mine, wait: wait, after: p.due}, true
+}
+
+// giveBack is for a turn of which no use was made. The last in line goes to whoever comes next, no
+// sooner than behind the last crash. Any other passes unused, since those behind it were told theirs: as
+// none is further away than its taker was patient, all of them are over within acquireWait, and nobody
+// waits longer behind those who have gone than behind those who stay.
+func (p *pace) giveBack(t turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !t.after.Equal(p.due) {
+		return
+	}
+	if p.due = t.at; p.first.After(t.at) {
+		p.due = p.first
+	}
 }
 
 // made returns an instance that is made now, or when it is its turn; or one that was put back
 // meanwhile. Its start waits for what terms say.
 func (f *freshSupply) made(terms startTerms, patience time.Duration) (*Instance, error) {
-	wait, ok := f.pace.turn(patience)
+	mine, ok := f.pace.take(patience)
 	if !ok {
 		return nil, ErrNoInstance
 	}
-	if wait > 0 {
-		timer := time.NewTimer(wait)
+	if mine.wait > 0 {
+		timer := time.NewTimer(mine.wait)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case instance := <-f.warm:
+			f.pace.giveBack(mine)
 			return instance, nil
 		case <-f.plugin.ctx.Done():
 			return nil, ErrClosed // for refill, terms.ctx is the same
@@ -97,6 +121,7 @@ func (f *freshSupply) made(terms startTerms, patience time.Duration) (*Instance,
 			if f.plugin.ctx.Err() != nil {
 				return nil, ErrClosed
 			}
+			f.pace.giveBack(mine)
 			return nil, context.Cause(terms.ctx)
 		}
 	}

@@ -43,6 +43,10 @@ type Options struct {
 	// PerStream; a stream beyond that waits a second and is then not served. 0
 	// means DefaultMaxInstances.
 	MaxInstances int
+	// ShareInstances says that they are for requests of several tenants: one of these gets
+	// another instance only while it has fewer than are free, so that what one has leaves as
+	// many to the others. Without it who comes first has them.
+	ShareInstances bool
 	// CrashBudget bounds how often it may crash. The zero value does not.
 	CrashBudget CrashBudget
 	// History is what other plugins have left that run the same, in older generations.
@@ -93,7 +97,7 @@ type Options struct {
 	// caller's to close, after the plugin.
 	Upstreams map[string]*callout.Upstream
 	// Callouts is how many calls to them may be under way at a time, in all
-	// instances. 0 means 64.
+	// instances, and in all plugins of the same History. 0 means 64.
 	Callouts int
 	// StreamCallouts is how many of them one stream may have. 0 means 16.
 	StreamCallouts int
@@ -151,7 +155,7 @@ type Plugin struct {
 	refusals       refusals
 	handedOut      handedOut // queues, to a filter that is not granted everything
 
-	calls        atomic.Int32   // to other services, under way
+	calls        quota          // of calls to other services under way, those of its History with them
 	calling      sync.WaitGroup // their goroutines
 	callsInside  bool           // it may call an upstream inside of the process
 	failedCalls  rareLine
@@ -189,7 +193,7 @@ func New(ctx context.Context, engine *vm.Engine, options Options) (*Plugin, erro
 		p.callsInside = p.callsInside || u.Inside()
 	}
 	if options.Isolation == PerStream {
-		p.shards, p.fresh = nil, newFreshSupply(p, options.Instances, options.MaxInstances)
+		p.shards, p.fresh = nil, newFreshSupply(p, &options)
 	}
 	unhook := context.AfterFunc(ctx, p.stop)
 	err = p.protect(p.start)
@@ -254,6 +258,7 @@ func newPlugin(options Options) *Plugin {
 		options: options,
 		log:     logger(&options),
 		changed: make(chan struct{}),
+		calls:   quota{limit: int64(options.Callouts), used: &options.History.calls},
 
 		ownParty: ownParty(&options),
 	}

@@ -38,6 +38,30 @@ func (p *Plugin) BeginQuestion(ctx context.Context) error {
 	return t.exceeded("resolves", int64(limit), ErrResolves)
 }
 
+// errNoSlot is returned by takeSlot.
+var errNoSlot = errors.New("no slot became free in time")
+
+// takeSlot puts something into a channel that is full while all its slots are taken. It
+// waits for one for as long as it is told to, or until the context ends, whose cause it
+// returns then.
+func takeSlot(ctx context.Context, slots chan<- struct{}, patience time.Duration) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return errNoSlot
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // EndQuestion implements foreign.Turns.
 func (p *Plugin) EndQuestion() {
 	if t := p.options.Tenant; t != nil && t.questions != nil {

@@ -60,19 +60,24 @@ func (p *Plugin) giveContexts(n int) {
 	}
 }
 
-// takeCall counts a call to a service. False means that the tenant's filters have as many
-// under way as they may.
+// takeCall counts a call to a service. False means that the filter, or the tenant's filters together,
+// have as many under way as they may, which is counted and told.
 func (p *Plugin) takeCall() bool {
-	if t := p.options.Tenant; t != nil && !t.calls.take(1) {
+	if !p.calls.take(1) {
+		p.refuseCall("limits.callouts", p.calls.limit)
 		return false
 	}
-	p.calls.Add(1)
+	if t := p.options.Tenant; t != nil && !t.calls.take(1) {
+		p.calls.take(-1)
+		p.refuseCall("tenant_limits.callouts", t.calls.limit)
+		return false
+	}
 	return true
 }
 
 // giveCall counts a call that is over.
 func (p *Plugin) giveCall() {
-	p.calls.Add(-1)
+	p.calls.take(-1)
 	if t := p.options.Tenant; t != nil {
 		t.calls.take(-1)
 	}
