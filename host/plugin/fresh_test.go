@@ -152,12 +152,12 @@ func TestAnIsolatedFilterIsThereForOtherTenantsToo(t *testing.T) {
 			t.Errorf("with all instances taken: %v, want that there are none", err)
 		}
 		first.stream.Done()
-		again, err := open("dev")
-		if err == nil {
+		if _, err := open("dev"); err == nil {
 			t.Error("dev has as many as are free, and got another")
 		}
 		second.stream.Done()
-		if again, err = open("dev"); err != nil {
+		again, err := open("dev")
+		if err != nil {
 			t.Errorf("dev when those of ci have ended: %v", err)
 		}
 		for _, s := range []*state{other, nobodys, again} {
