@@ -64,6 +64,12 @@ func BenchmarkCost(b *testing.B) {
 	}
 	measure("1 function", "many-deep", vm.InstanceOptions{Fuel: 1 << 40}, deep(1, 1))
 	measure("14 functions", "many-deep", vm.InstanceOptions{Fuel: 1 << 40}, deep(14, 1))
+	for _, pages := range []uint64{1, 31, 32, 1023} { // 32 are one more than a chunk, and another chunk is made
+		measure(fmt.Sprintf("growth by %d pages", pages), "grow-by", vm.InstanceOptions{Fuel: 1 << 40}, func(i *vm.Instance) int64 {
+			_, _ = i.Func("at-once").Call(pages)
+			return i.Used()
+		})
+	}
 	for _, depth := range []uint64{300, 1000, 3000, 1 << 20} {
 		measure(fmt.Sprintf("recursion of %d", depth), "many-deep", vm.InstanceOptions{Fuel: 1 << 40}, deep(1, depth))
 	}
