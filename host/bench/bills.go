@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -119,29 +116,4 @@ func fuelOf(ctx context.Context, admin, filter string) (time.Duration, error) {
 		}
 	}
 	return 0, nil
-}
-
-// getAdmin asks a gateway about itself, at a socket, and waits for ten seconds at most.
-func getAdmin(ctx context.Context, socket, path string, to io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", socket)
-	}}}
-	req, err := http.NewRequestWithContext(ctx, "GET", "http://admin"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if _, err = io.Copy(to, resp.Body); err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, resp.Status)
-	}
-	return nil
 }
