@@ -53,13 +53,13 @@ func TestWhoComputesAtLengthKeepsToOneHalfOfTheInstances(t *testing.T) {
 		}
 	}
 	has("ci", 5, 0, 5)
-	h.note("ci")
+	h.note("ci", heavyTime)
 	has("ci", 5, 0, 5) // nobody else is there
 	has("dev", 5, 2, 5)
 	has("ci", 5, 0, 2)
 	has("dev", 1, 0, 1)
 	has("ci", 1, 0, 1)
-	h.note("dev")
+	h.note("dev", heavyTime)
 	has("dev", 5, 0, 2)
 	h.others = time.Now().Add(-othersTime - 1)
 	has("dev", 5, 0, 5)

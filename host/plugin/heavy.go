@@ -16,9 +16,9 @@ type heavy struct {
 	// some is set while there may be any, so that nobody else pays for it.
 	some atomic.Bool
 
-	mu      sync.Mutex // guards what follows
-	parties map[string]time.Time
-	others  time.Time // when somebody came last who was not one of them
+	mu      sync.Mutex           // guards what follows
+	parties map[string]time.Time // until when each is one of them
+	others  time.Time            // when somebody came last who was not one of them
 }
 
 const (
@@ -26,20 +26,36 @@ const (
 	// what is shorter, taking turns suffices; and that a guest collects its garbage, which takes two
 	// to four million units of those of TinyGo, may happen to anybody's call.
 	heavyUnits = 200 * vm.Brief
-	// heavyTime is how long after that it is, and othersTime how long others count as there
-	// after each request.
+	// heavyTime is how long after that it is, and crashTime how long after it has crashed the
+	// filter: a crash cuts all streams that are on the instance, and once in ten seconds would be
+	// often. othersTime is how long others count as there after each request.
 	heavyTime  = 10 * time.Second
+	crashTime  = time.Hour
 	othersTime = time.Minute
 )
 
-// note remembers a party.
-func (h *heavy) note(party string) {
+// count remembers who a call was made for that has used so many units, or crashed: the filter's
+// own party never.
+func (h *heavy) count(party, own string, units int64, err error) {
+	switch {
+	case party == own:
+	case err != nil:
+		h.note(party, crashTime)
+	case units > heavyUnits:
+		h.note(party, heavyTime)
+	}
+}
+
+// note remembers a party for some time.
+func (h *heavy) note(party string, stays time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.parties == nil {
 		h.parties = make(map[string]time.Time)
 	}
-	h.parties[party] = time.Now()
+	if until := time.Now().Add(stays); until.After(h.parties[party]) {
+		h.parties[party] = until
+	}
 	h.some.Store(true)
 }
 
@@ -51,8 +67,8 @@ func (h *heavy) shards(party string, n int) (from, to int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	for name, last := range h.parties {
-		if now.Sub(last) > heavyTime {
+	for name, until := range h.parties {
+		if now.After(until) {
 			delete(h.parties, name)
 		}
 	}

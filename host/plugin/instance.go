@@ -33,7 +33,8 @@ type Instance struct {
 	// served is set once a stream came to its end here.
 	served atomic.Bool
 
-	entrance // its lock, held for one callback; guards what follows
+	entrance        // its lock, held for one callback; guards what follows
+	party    string // who has entered
 	contexts map[uint32]*Stream
 	nextID   uint32
 	current  hostcall.Context // the effective context
@@ -175,6 +176,7 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	}
 	if i.serving {
 		i.tally()
+		i.plugin.heavy.count(i.party, i.plugin.ownParty, i.used, err)
 	} else {
 		i.used += i.vm.Used()
 	}

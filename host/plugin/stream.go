@@ -195,9 +195,6 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 	i.vm.SetFuel(budget)
 	s.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
 	s.state.SetStage(0)
-	if (i.used > heavyUnits || err != nil) && s.party != i.plugin.ownParty {
-		i.plugin.heavy.note(s.party)
-	}
 	if err != nil {
 		return abi.ActionPause, err
 	}
