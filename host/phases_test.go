@@ -78,7 +78,7 @@ func cell(digits string) string {
 	case "?2":
 		return "r, once they have come"
 	case "0?":
-		return "r, w until it is sent"
+		return "r, w until it goes on"
 	case "1?", "10":
 		return "w at the end"
 	case "12":

@@ -69,15 +69,11 @@ func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderM
 	switch {
 	case f.stage == 0:
 	case t == abi.MapTypeHTTPRequestHeaders:
-		writable := f.stage == plugin.RequestHeaders ||
-			(f.stage == plugin.RequestBody || f.stage == plugin.RequestTrailers || f.stage == plugin.Answer && f.holding[0] != 0) && !s.request.sent
-		if !a.Write || writable {
+		if !a.Write || f.mayChangeHead(&s.request, onRequest) {
 			return &s.request.fields, abi.StatusOK
 		}
 	case t == abi.MapTypeHTTPResponseHeaders && (f.stage&withResponse != 0 || f.stage == plugin.Answer && f.answered):
-		writable := f.stage == plugin.ResponseHeaders ||
-			(f.stage == plugin.ResponseBody || f.stage == plugin.ResponseTrailers || f.stage == plugin.Answer && f.holding[1] != 0) && !s.response.sent
-		if !a.Write || writable {
+		if !a.Write || f.mayChangeHead(&s.response, onResponse) {
 			return &s.response.fields, abi.StatusOK
 		}
 	case t == abi.MapTypeHTTPRequestTrailers && f.showsTrailers(0, a.Write):
@@ -89,6 +85,19 @@ func (f *filterStream) HeaderMap(t abi.MapType, a hostcall.Access) (*abi.HeaderM
 		return nil, abi.StatusBadArgument
 	}
 	return nil, abi.StatusNotFound
+}
+
+// onRequest and onResponse are the stages in which a filter may change the head.
+const (
+	onRequest  = plugin.RequestHeaders | plugin.RequestBody | plugin.RequestTrailers
+	onResponse = plugin.ResponseHeaders | plugin.ResponseBody | plugin.ResponseTrailers
+)
+
+// mayChangeHead tells whether the filter may change the head of a direction: in its stages, and in an
+// answer to a call while it holds something of the message, until the head has gone on. A filter behind it
+// has judged the head as it came to it, be it only by its match, and what it has judged is what is sent.
+func (f *filterStream) mayChangeHead(d *direction, stages plugin.Stages) bool {
+	return (f.stage&stages != 0 || f.stage == plugin.Answer && f.holding[f.way(d)] != 0) && !d.sent && d.at == f.index
 }
 
 // SetHeaderMap implements hostcall.Context.

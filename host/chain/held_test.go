@@ -3,7 +3,6 @@ package chain_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
-	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/plugin"
@@ -148,26 +146,8 @@ func TestARecordThatIsHeldIsHeld(t *testing.T) {
 
 // A filter that holds little may make it longer when a call is answered.
 func TestWhatAnAnswerMakesLongerIsHeld(t *testing.T) {
-	dir, err := os.MkdirTemp("", "held")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, strings.Repeat("x", 2*aPiece))
-	})}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { server.Close() })
-	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + l.Addr().String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
-	c := tenantsChain(t, "callout", plugin.Options{Upstreams: map[string]*callout.Upstream{"svc": upstream}})
+	upstreams := service(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 2*aPiece)) })
+	c := tenantsChain(t, "callout", plugin.Options{Upstreams: upstreams})
 	s := loading(t, c, abi.Pair{Key: "x-do-body", Value: "cp"}, abi.Pair{Key: "x-then-1", Value: "b"})
 	s.RequestBody([]byte("little"), true)
 	refusedToHold(t, s)

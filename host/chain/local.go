@@ -46,7 +46,7 @@ func (s *Stream) BeginLocal() *Local {
 		if s.answers++; s.answers > len(s.filters)+1 {
 			l.from = -1 // each filter was asked: nothing can go round for ever
 		}
-		d.first, d.next, d.sent = l.from, l.from, false
+		d.first, d.next, d.at, d.sent = l.from, l.from, nowhere, false
 		for i := range s.filters {
 			f := &s.filters[i]
 			f.letGo(1)

@@ -121,7 +121,6 @@ func (s *Stream) expire(d *direction) bool {
 		if !s.fail(f, err) {
 			return false
 		}
-		f.holding[way] = 0
 		held := pieces.Clone(f.bodies[way].buffer.Bytes)
 		f.letGo(way)
 		if !s.push(d, i+d.step, held, false) {

@@ -24,6 +24,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 	for i := d.first; i != d.end; i += d.step {
 		f := &s.filters[i]
 		if i == d.next {
+			d.at = i // and whoever had it before has no part in it any more
 			ended := endOfStream && len(data) == 0 && !(isBody && d.trailers.Len() > 0 && f.filter.Plugin.Stages()&d.after != 0)
 			if !s.headerStage(d, f, ended) {
 				return nil, false

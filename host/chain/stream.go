@@ -157,6 +157,7 @@ type direction struct {
 	status   string   // of a response, as it came
 	first    int      // where the direction begins
 	next     int      // the filter whose header stage comes next
+	at       int      // the filter that the head has come to, from first on; nowhere for none
 	end      int      // one past the last filter, in the direction of step
 	step     int      // 1 for requests, -1 for responses
 	// hold keeps the head back until the body's first byte is let go.
@@ -175,6 +176,9 @@ type direction struct {
 	outlet    Outlet
 	outletErr error
 }
+
+// nowhere is no filter.
+const nowhere = -1
 
 // filterStream is one filter's part in a stream. It is the context that the
 // filter's host calls act upon.
@@ -264,6 +268,7 @@ func (f *filterStream) letGo(way int) {
 	b := &f.bodies[way]
 	b.buffer.Reset(nil)
 	b.own, b.waiting = false, 0
+	f.holding[way] = 0
 	b.begin(Deny)
 	f.pay(way)
 	_ = f.hold(way) // to let go is always allowed
@@ -294,12 +299,12 @@ func (c *Chain) Open(ctx context.Context, info Info, fields []abi.Pair) *Stream 
 	s.request = direction{
 		headers: plugin.RequestHeaders, body: plugin.RequestBody, after: plugin.RequestTrailers, pseudo: requestPseudo,
 		fields: s.request.fields, wake: s.request.wake,
-		first: 0, next: 0, end: n, step: 1, hold: true, limit: 413,
+		first: 0, next: 0, at: nowhere, end: n, step: 1, hold: true, limit: 413,
 	}
 	s.response = direction{
 		headers: plugin.ResponseHeaders, body: plugin.ResponseBody, after: plugin.ResponseTrailers, pseudo: responsePseudo,
 		fields: s.response.fields, wake: s.response.wake,
-		first: n - 1, next: n - 1, end: -1, step: -1, limit: 502,
+		first: n - 1, next: n - 1, at: nowhere, end: -1, step: -1, limit: 502,
 	}
 	pairs := append(s.request.fields.Pairs()[:0],
 		abi.Pair{Key: ":method", Value: info.Method},

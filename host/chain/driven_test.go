@@ -1,0 +1,105 @@
+package chain_test
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/abi"
+	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/chain"
+	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/hosttest"
+	"github.com/sluice-gateway/sluice/host/plugin"
+)
+
+// driven is a filter that does in each callback what a test says.
+type driven struct {
+	*hosttest.Driver
+	onFailure chain.OnFailure
+	options   plugin.Options // but for its name, its code and its functions
+}
+
+// filter makes a driven filter: does is its hosttest.Driver.Next, and is given the filter to call with.
+func filter(t *testing.T, does func(f *driven, c *hosttest.Callback, n int) *hosttest.HostCall) *driven {
+	t.Helper()
+	f := &driven{Driver: hosttest.NewDriver(t), onFailure: chain.Deny}
+	f.Next = func(c *hosttest.Callback, n int) *hosttest.HostCall { return does(f, c, n) }
+	return f
+}
+
+// read is what the call before gave the guest in the first of its results, a text.
+func read(c *hosttest.Callback) string {
+	at := binary.LittleEndian.Uint32(c.Memory[hosttest.DriverOutput:])
+	return string(c.Memory[at:][:binary.LittleEndian.Uint32(c.Memory[hosttest.DriverOutput+16:])])
+}
+
+// drivenChain has the filters in their order, named a, b and so on.
+func drivenChain(t *testing.T, filters ...*driven) *chain.Chain {
+	t.Helper()
+	engine := newEngine(t)
+	c := &chain.Chain{BodyLimit: 16 << 20, PauseLimit: 20 * time.Second, RecordLimit: 1 << 20}
+	for i, f := range filters {
+		code, err := os.ReadFile(f.Module(t, abi.V0_2_1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := f.options
+		options.Name, options.Code, options.Instances = string(rune('a'+i)), code, max(options.Instances, 1)
+		if options.Functions, err = foreign.New(f.Functions()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := plugin.New(t.Context(), engine, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close(context.Background()) })
+		p.Activate()
+		c.Filters = append(c.Filters, chain.Filter{Plugin: p, OnFailure: f.onFailure})
+	}
+	return c
+}
+
+// requesting opens a stream, which is closed with the test.
+func requesting(t *testing.T, c *chain.Chain, method, target string) *chain.Stream {
+	t.Helper()
+	call, err := dockerapi.Classify(method, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.Open(t.Context(), chain.Info{RequestID: "1", Method: method, Protocol: "HTTP/1.1", Call: call}, nil)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// service is an upstream "svc" on a unix socket.
+func service(t *testing.T, answer http.HandlerFunc) map[string]*callout.Upstream {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "svc") // a test's own may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: answer}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(upstream.Close)
+	return map[string]*callout.Upstream{"svc": upstream}
+}
+
+// aCall is the head of a call to a service.
+var aCall = string(abi.NewHeaderMap([]abi.Pair{{Key: ":method", Value: "GET"}, {Key: ":path", Value: "/"}, {Key: ":authority", Value: "svc"}}).Encoded())
