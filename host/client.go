@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/identity"
 	"github.com/sluice-gateway/sluice/host/listener"
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/wire"
 )
@@ -92,7 +93,6 @@ func (c *client) serve() {
 	defer c.leaveSeat()
 	defer c.conn.Close()
 	defer c.survive()
-	log := c.gateway.log
 	ctx, cancel := context.WithTimeout(c.gateway.life, headTimeout)
 	peer, err := listener.Identify(ctx, c.net)
 	cancel()
@@ -102,7 +102,7 @@ func (c *client) serve() {
 	}
 	if err != nil {
 		c.gateway.counted.Refused(metrics.Peer)
-		log.Warn("client refused", slog.String("listener", c.listener), slog.Any("error", err))
+		c.logAtDoor(c.party(), slog.LevelWarn, "client refused", slog.String("listener", c.listener), slog.Any("error", err))
 		return
 	}
 	c.uid.Store(int64(peer.UID))
@@ -135,7 +135,7 @@ func (c *client) serve() {
 func (c *client) survive() {
 	if cause := recover(); cause != nil {
 		c.gateway.log.Error("panic while serving a client; its connection is cut: please report this",
-			slog.String("listener", c.listener), slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			slog.String("listener", c.listener), slog.Any("panic", cause), slog.Any("stack", logs.Long(debug.Stack())))
 		c.conn.Abort()
 	}
 }
@@ -145,7 +145,7 @@ func (c *client) refuse(err error) {
 	var malformed *wire.Error
 	if !errors.As(err, &malformed) {
 		if !errors.Is(err, io.EOF) {
-			c.gateway.log.Debug("client connection ended", slog.String("listener", c.listener), slog.Any("error", err))
+			c.logAtDoor(c.party(), slog.LevelDebug, "client connection ended", slog.String("listener", c.listener), slog.Any("error", err))
 		}
 		return
 	}
@@ -154,7 +154,7 @@ func (c *client) refuse(err error) {
 	if c.gateway.current.Load().tenants.Tokens() {
 		reason = "malformed request; what is wrong with it was told to the client only, since it may be about a token"
 	}
-	c.gateway.log.Warn("malformed request refused", slog.String("listener", c.listener), slog.String("peer", c.peer),
+	c.logAtDoor(c.party(), slog.LevelWarn, "malformed request refused", slog.String("listener", c.listener), slog.String("peer", c.peer),
 		slog.Int("status", malformed.Status), slog.String("reason", reason))
 	c.answerPlain(malformed.Status, "sluice: "+malformed.Message)
 	c.part()

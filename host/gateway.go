@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
 	"github.com/sluice-gateway/sluice/host/listener"
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 )
@@ -63,6 +64,7 @@ type Gateway struct {
 
 	slots    *slots // one for each connection that may be open
 	seats    seats  // of tenants
+	door     doorLines
 	followed followed
 	serving  sync.WaitGroup // accept loops and connections
 	retiring sync.WaitGroup // old generations
@@ -82,6 +84,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	log = logs.Clipped(log)
 	functions, err := foreign.New(options.Functions)
 	if err != nil {
 		return nil, err

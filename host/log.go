@@ -8,7 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 )
 
-// log writes the one line of a request, at its end. Never in it: bodies,
+// log writes the one line of a request, at its end; where it came to no filter, or is the ping of somebody who may do nothing
+// else, there may be too many for that: see doorLines. Never in it: bodies,
 // environment variables, Authorization and X-Registry-Auth; the query is left
 // out too, since a build's holds build arguments.
 func (x *exchange) log(outcome chain.Outcome) {
@@ -61,6 +62,10 @@ func (x *exchange) log(outcome chain.Outcome) {
 		slog.Int64("bytes_out", x.out),
 		slog.Duration("dur", time.Since(x.start)),
 	)
+	if x.stream == nil || x.pingOnly {
+		x.logAtDoor(x.whose(), level, "request", attrs...)
+		return
+	}
 	log.LogAttrs(ctx, level, "request", attrs...)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/reference"
 	"github.com/sluice-gateway/sluice/host/store"
@@ -57,6 +58,7 @@ func Validate(ctx context.Context, options Options) (*Report, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	log = logs.Clipped(log)
 	functions, err := foreign.New(options.Functions)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/sluice-gateway/sluice/host/config"
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 // followed is what the watcher watches: the files of the configuration that is
@@ -203,7 +204,7 @@ func (w *watcher) reload(ctx context.Context, again bool) {
 	}
 	if problem := err.Error(); !again || problem != w.problem {
 		w.problem = problem
-		w.gateway.log.Error("the configuration was not reloaded; what was served before is served on", slog.Any("error", err))
+		w.gateway.log.Error("the configuration was not reloaded; what was served before is served on", slog.Any("error", logs.Long(problem)))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 // Policy is what the configuration says when a call begins.
@@ -134,7 +135,7 @@ func (m *mediation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.record = c.newRecord(dockerapi.Unknown)
 	defer func() {
 		if cause := recover(); cause != nil {
-			m.Log.Error("panic in a BuildKit call, which is cut: please report this", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			m.Log.Error("panic in a BuildKit call, which is cut: please report this", slog.Any("panic", cause), slog.Any("stack", logs.Long(debug.Stack())))
 			c.cut = true
 		}
 		c.finish()

@@ -54,6 +54,7 @@ type Gateway struct {
 	refused  [refusals]atomic.Uint64
 	accepted atomic.Uint64
 	yielded  atomic.Uint64
+	dropped  atomic.Uint64 // lines of the log
 	hijacked atomic.Int64
 
 	reloads, failedReloads atomic.Uint64
@@ -129,6 +130,13 @@ func (g *Gateway) Unseated(tenant string) {
 func (g *Gateway) Yielded() {
 	if g != nil {
 		g.yielded.Add(1)
+	}
+}
+
+// LineDropped counts a line of the log that was not written.
+func (g *Gateway) LineDropped() {
+	if g != nil {
+		g.dropped.Add(1)
 	}
 }
 

@@ -312,13 +312,14 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 	g.Reloaded(true)
 	g.Reloaded(false)
 	g.Yielded()
+	g.LineDropped()
 	g.Unseated("ci")
 	s := metrics.Snapshot{
 		Generation: 3, Retiring: 1, Connections: 4, Streams: 2, Seats: map[string]int{"ci": 3},
 		Filters: []metrics.FilterSnapshot{{Name: "guard", Memory: 4096, Instances: 2, Quarantined: true}},
 		Spaces:  []metrics.SpaceSnapshot{{VMID: "vm", Keys: 1, Bytes: 10, Items: 2, Queued: 20, Refused: 3}},
 	}
-	expect(t, page(t, r, g, s, "sluice_request", "sluice_conn", "sluice_filter", "sluice_hij", "sluice_gen", "sluice_re", "sluice_sh", "sluice_st", "sluice_t"),
+	expect(t, page(t, r, g, s, "sluice_request", "sluice_conn", "sluice_filter", "sluice_hij", "sluice_log", "sluice_gen", "sluice_re", "sluice_sh", "sluice_st", "sluice_t"),
 		`sluice_connections{} 4`,
 		`sluice_connections_accepted_total{} 1`,
 		`sluice_connections_yielded_total{} 1`,
@@ -333,6 +334,7 @@ func TestTheGatewaysOwnSeries(t *testing.T) {
 		`sluice_filter_traps_total{filter="guard",reason="panic"} 0`,
 		`sluice_generation{} 3`,
 		`sluice_hijacked_connections{} 1`,
+		`sluice_log_lines_dropped_total{} 1`,
 		`sluice_refused_connections_total{reason="malformed"} 1`,
 		`sluice_refused_connections_total{reason="peer"} 0`,
 		`sluice_reloads_total{result="failed"} 1`,

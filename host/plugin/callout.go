@@ -119,7 +119,7 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 // refuseCall notes that a call was refused for the limit on those that are under way.
 func (p *Plugin) refuseCall(limit string, value int64) {
 	p.metrics.Refused(metrics.Callouts)
-	p.tooManyCalls.warn(p.log, "the filter has too many calls under way at a time; further ones are refused",
+	p.tooManyCalls.Warn(p.log, "the filter has too many calls under way at a time; further ones are refused",
 		slog.String("limit", limit), slog.Int64("value", value))
 }
 
@@ -245,15 +245,8 @@ func (call *pendingCall) failed(err error) {
 	if errors.As(err, &failure) && failure.Reason == callout.ReasonDepth {
 		p.metrics.Refused(metrics.Depth)
 	}
-	if count := p.failedCalls.take(time.Now(), 1); count > 0 {
+	if count := p.failedCalls.Take(time.Now(), 1); count > 0 {
 		p.log.Warn("a call of the filter to an upstream failed", slog.String("upstream", call.upstream.Name()),
 			slog.Any("error", err), slog.Int("failed", count))
-	}
-}
-
-// warn writes a line if it is time for one.
-func (r *rareLine) warn(log *slog.Logger, message string, attrs ...any) {
-	if count := r.take(time.Now(), 1); count > 0 {
-		log.Warn(message, append(attrs, slog.Int("times", count))...)
 	}
 }

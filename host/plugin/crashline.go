@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 // The most of a guest's stack that is logged. Functions are named by whoever wrote the
@@ -50,17 +52,14 @@ func (p *Plugin) tell(level slog.Level, message string, attrs ...slog.Attr) {
 	if !p.log.Enabled(context.Background(), level) {
 		return
 	}
-	size := len(message)
-	for _, a := range attrs {
-		size += len(a.Key) + len(a.Value.String())
-	}
+	size := logs.Size(message, attrs)
 	now := time.Now()
 	if p.mayLog(now, size) {
-		if hidden := p.hiddenCrashes.rest(); hidden > 0 {
+		if hidden := p.hiddenCrashes.Rest(); hidden > 0 {
 			attrs = append(attrs, slog.Int("not_shown", hidden))
 		}
 	} else {
-		total := p.hiddenCrashes.take(now, 1)
+		total := p.hiddenCrashes.Take(now, 1)
 		if total == 0 {
 			return
 		}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 // A History is what is remembered of a filter beyond its plugin: its crashes, what it
@@ -16,7 +18,7 @@ type History struct {
 	// when it is in no quarantine. It is read without mu by every new stream.
 	until atomic.Int64
 
-	lines logBucket
+	lines logs.Bucket
 	calls atomic.Int64
 
 	// compiled is set when the filter was to be compiled.

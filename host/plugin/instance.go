@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
@@ -211,7 +212,7 @@ func (i *Instance) lose(err error) {
 	var trap *vm.TrapError
 	attrs := []slog.Attr{slog.Any("error", err)}
 	if errors.As(err, &trap) && trap.Stack != "" {
-		attrs = append(attrs, slog.String("stack", readable(trap.Stack)))
+		attrs = append(attrs, slog.Any("stack", logs.Long(readable(trap.Stack))))
 	}
 	attrs = append(attrs, i.exceeded(trap)...)
 	switch {

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -64,38 +63,6 @@ func (i *Instance) LogLevel() abi.LogLevel {
 		}
 	}
 	return abi.LogLevelCritical
-}
-
-// rareEvery is the shortest time between two lines of a rareLine.
-const rareEvery = time.Minute
-
-// rareLine counts what is worth a line in the log, but not each time.
-type rareLine struct {
-	mu    sync.Mutex
-	next  time.Time
-	count int
-}
-
-// take counts n more and returns how many a line, if it is time for one, is to
-// speak of.
-func (r *rareLine) take(now time.Time, n int) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count += n
-	if now.Before(r.next) {
-		return 0
-	}
-	r.next = now.Add(rareEvery)
-	n, r.count = r.count, 0
-	return n
-}
-
-// rest returns how many no line has spoken of yet, for one that is written all the same.
-func (r *rareLine) rest() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n, r.count = r.count, 0
-	return n
 }
 
 // guestWriter turns what a guest prints on fd 1 and 2 into log lines.

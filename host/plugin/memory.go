@@ -43,7 +43,7 @@ func (p *Plugin) room(n, more int) error {
 // Mostly it traps then, and does not say why.
 func (p *Plugin) refusedMemory(err error) {
 	p.metrics.Refused(metrics.Memory)
-	n := p.memoryRefusals.take(time.Now(), 1)
+	n := p.memoryRefusals.Take(time.Now(), 1)
 	if n == 0 {
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 // A panicError is what is left of a panic: a fault of the gateway, not of the
@@ -20,7 +22,7 @@ func (p *Plugin) protect(work func() error) (err error) {
 		if value := recover(); value != nil {
 			err = &panicError{value}
 			p.log.Error("the gateway panicked on behalf of the filter; please report it",
-				slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
+				slog.Any("panic", value), slog.Any("stack", logs.Long(debug.Stack())))
 		}
 	}()
 	return work()

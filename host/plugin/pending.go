@@ -54,7 +54,7 @@ func (i *Instance) expire(over func(oldest *Stream) bool) {
 	if ended == 0 {
 		return
 	}
-	if total := i.plugin.overdue.take(time.Now(), ended); total > 0 {
+	if total := i.plugin.overdue.Take(time.Now(), ended); total > 0 {
 		i.plugin.log.Warn("the filter asked for more time at proxy_on_done and did not call proxy_done; contexts were ended without it",
 			slog.Int("contexts", total), slog.Int("limit", maxPending), slog.Duration("timeout", pendingTime))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/foreign"
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/metrics"
 	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
@@ -144,22 +145,22 @@ type Plugin struct {
 
 	queues  queues
 	metrics *metrics.Filter
-	overdue rareLine // contexts that did not end by themselves
+	overdue logs.Rare // contexts that did not end by themselves
 
-	refusedShares  rareLine
-	memoryRefusals rareLine
-	droppedLines   rareLine
-	hiddenCrashes  rareLine
-	lateTicks      rareLine
-	waitsToAsk     rareLine
+	refusedShares  logs.Rare
+	memoryRefusals logs.Rare
+	droppedLines   logs.Rare
+	hiddenCrashes  logs.Rare
+	lateTicks      logs.Rare
+	waitsToAsk     logs.Rare
 	refusals       refusals
 	handedOut      handedOut // queues, to a filter that is not granted everything
 
 	calls        quota          // of calls to other services under way, those of its History with them
 	calling      sync.WaitGroup // their goroutines
 	callsInside  bool           // it may call an upstream inside of the process
-	failedCalls  rareLine
-	tooManyCalls rareLine
+	failedCalls  logs.Rare
+	tooManyCalls logs.Rare
 
 	shards []shard
 	fresh  *freshSupply  // nil but for isolation PerStream, which has no shards

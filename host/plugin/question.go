@@ -33,7 +33,7 @@ func (p *Plugin) BeginQuestion(ctx context.Context) error {
 	}
 	p.metrics.Refused(metrics.Resolves)
 	limit := cap(t.questions)
-	p.waitsToAsk.warn(p.log, "the filters of the tenant ask the engine for too much; nobody waits longer for a turn",
+	p.waitsToAsk.Warn(p.log, "the filters of the tenant ask the engine for too much; nobody waits longer for a turn",
 		slog.String("limit", "tenant_limits.resolves"), slog.Int("value", limit))
 	return t.exceeded("resolves", int64(limit), ErrResolves)
 }

@@ -23,7 +23,7 @@ func (s *shared) space() store.Space { return s.plugin.options.Space }
 func (s *shared) status(err error, bounds func(store.Limits) slog.Attr) abi.Status {
 	if err == store.ErrFull || err == store.ErrUnavailable {
 		s.plugin.metrics.Refused(metrics.Shared)
-		if n := s.plugin.refusedShares.take(time.Now(), 1); n > 0 {
+		if n := s.plugin.refusedShares.Take(time.Now(), 1); n > 0 {
 			s.plugin.log.Warn("changes of what the filter shares were refused", slog.Int("changes", n), slog.Any("reason", err),
 				slog.String("vm_id", s.plugin.options.VMID), bounds(s.space().Limits()))
 		}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-gateway/sluice/host/logs"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -25,7 +26,7 @@ type Tenant struct {
 	total    *vm.MemoryPool // of all generations'
 
 	contexts, calls, held quota
-	lines                 *logBucket
+	lines                 *logs.Bucket
 	questions             chan struct{} // has one for each that is under way; nil for no bound
 }
 
@@ -57,7 +58,7 @@ func NewTenant(limits TenantLimits) *Tenant {
 		contexts: newQuota(int64(limits.Contexts)),
 		calls:    newQuota(int64(limits.Callouts)),
 		held:     newQuota(limits.Held),
-		lines:    new(logBucket),
+		lines:    new(logs.Bucket),
 		isNew:    true,
 		refused:  NewAllowance(refusedMost * refusedUnits),
 	}

@@ -119,7 +119,7 @@ func (i *Instance) onTick(service uint64) {
 // skippedTicks counts ticks that were due and left out.
 func (p *Plugin) skippedTicks(why string, n int) {
 	p.metrics.SkippedTicks(n)
-	if total := p.lateTicks.take(time.Now(), n); total > 0 {
+	if total := p.lateTicks.Take(time.Now(), n); total > 0 {
 		p.log.Warn("ticks of the filter are left out", slog.String("reason", why), slog.Int("ticks", total))
 	}
 }

@@ -1,25 +1,27 @@
-package plugin
+package logs_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/host/logs"
 )
 
 func TestLinesAndBytesOfLogsAreBounded(t *testing.T) {
 	now := time.Unix(1, 0)
-	var limit LogLimit
-	count := func(b *logBucket, size int) (n int) {
-		for n < 1000 && b.take(limit, now, size) {
+	var limit logs.Limit
+	count := func(b *logs.Bucket, size int) (n int) {
+		for n < 1000 && b.Take(limit, now, size) {
 			n++
 		}
 		return n
 	}
-	var unbounded logBucket
+	var unbounded logs.Bucket
 	if got := count(&unbounded, 1<<20); got != 1000 {
 		t.Errorf("without a limit %d lines", got)
 	}
-	b := new(logBucket)
-	limit = LogLimit{Lines: 10, Bytes: 1000}
+	b := new(logs.Bucket)
+	limit = logs.Limit{Lines: 10, Bytes: 1000}
 	if got := count(b, 1); got != 50 {
 		t.Errorf("%d short lines at once, want 50", got)
 	}
@@ -31,11 +33,11 @@ func TestLinesAndBytesOfLogsAreBounded(t *testing.T) {
 	if got := count(b, 1000); got != 5 {
 		t.Errorf("%d long lines at once, want 5", got)
 	}
-	b.give(1000)
+	b.Give(1000)
 	if got := count(b, 1000); got != 1 {
 		t.Errorf("a line was given back, and there is room for %d, want 1", got)
 	}
-	if b.take(limit, now, 5001) {
+	if b.Take(limit, now, 5001) {
 		t.Error("a line longer than all that may be said at once was taken")
 	}
 }
