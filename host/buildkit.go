@@ -145,9 +145,9 @@ func (g *Gateway) acquireBuildKit(tenant string) (*buildkit.Policy, func()) {
 	current := g.acquire()
 	g.streams.Add(1)
 	policy := current.buildkit()
-	if t := current.shared.tenants[tenant]; t != nil {
+	if tenant != "" { // nobody's are bounded by connections
 		held := *policy
-		held.Hold = t.Hold
+		held.Hold = current.shared.holder(tenant).Hold
 		policy = &held
 	}
 	return policy, func() {

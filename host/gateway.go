@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluice-gateway/sluice/host/config"
 	"github.com/sluice-gateway/sluice/host/foreign"
@@ -70,6 +71,7 @@ type Gateway struct {
 	retiring sync.WaitGroup // old generations
 	streams  atomic.Int64
 	numbers  atomic.Uint64 // of connections
+	bodyTime time.Duration // see buildkit.Patience; 0, but in tests
 
 	refusedExecs refusals
 	sessions     buildSessions

@@ -88,6 +88,7 @@ func newGeneration(ctx context.Context, engine *engine, cfg *config.Config, shar
 	shared = shared.with(references.Own())
 	shared.callouts, shared.memory = g.callouts, shared.memory.next(cfg)
 	shared.tenants, shared.pasts = newTenants(cfg, shared.tenants), newPasts(cfg, shared.pasts)
+	shared.holders = newHolders(cfg, shared.holders)
 	shared.references, g.shared = references, shared
 	plugins, err := g.startPlugins(ctx)
 	g.serve(plugins)

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/identity"
+	"github.com/sluice-gateway/sluice/host/plugin"
 	"github.com/sluice-gateway/sluice/host/record"
 	"github.com/sluice-gateway/sluice/host/upstream"
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -40,6 +41,8 @@ type exchange struct {
 	fed bool
 	// canonical is a JSON body as it was before the filters saw it.
 	canonical []byte
+	holder    *plugin.Tenant // for whom held bytes of it are counted
+	held      int
 	exec      *startedExec // nil until it matters
 
 	engine *wire.Conn

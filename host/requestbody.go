@@ -49,25 +49,45 @@ func (x *exchange) readCanonicalBody() (ready bool, err error) {
 }
 
 // readWhole reads the request's body to its end. One that is larger than
-// limits.body is refused.
+// limits.body is refused, and so is one for which there is no room, or that does not come: see gathering.go.
 func (x *exchange) readWhole() ([]byte, error) {
 	limit := x.gen.chain().BodyLimit
+	here, err := x.conn.BodyBuffered()
+	if err != nil {
+		return nil, err
+	}
+	var due bodyDue
+	if !here {
+		defer x.conn.SetReadDeadline(time.Time{})
+	}
 	var whole []byte
 	for {
+		if !here {
+			x.setDue(&due)
+		}
 		chunk, done, err := x.conn.NextBody()
+		if due.over(err) {
+			x.refuseBody(408, fmt.Sprintf("the request's body did not come within %v: send it again", due.limit))
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
 		x.in += int64(len(chunk))
 		if x.in > int64(limit) {
-			x.stream.Refuse(413, fmt.Sprintf("the request body is larger than limits.body (%d bytes)", limit))
+			x.refuseBody(413, fmt.Sprintf("the request body is larger than limits.body (%d bytes)", limit))
 			return nil, nil
 		}
 		if whole == nil && done {
 			return chunk, nil // came in one piece: no copy
 		}
 		if need := len(whole) + len(chunk); need > cap(whole) {
-			whole = pieces.Grow(whole, x.roomFor(need)-len(whole))
+			room := x.roomFor(need)
+			if err := x.hold(room); err != nil {
+				x.refuseBody(503, "there is no room for the request's body: "+err.Error())
+				return nil, nil
+			}
+			whole = pieces.Grow(whole, room-len(whole))
 		}
 		whole = pieces.Append(whole, chunk)
 		if done {
@@ -77,12 +97,12 @@ func (x *exchange) readWhole() ([]byte, error) {
 }
 
 // roomFor is how much memory is made for a body of which so much has come: twice as much, so that a large one is not copied
-// for each part of it that comes, but no more than it was said to have.
+// for each part of it that comes, but no more than it was said to have, or may have.
 func (x *exchange) roomFor(need int) int {
 	if x.request.Body.Kind == wire.Length && x.request.Body.Length < 2*int64(need) {
 		return max(need, int(x.request.Body.Length))
 	}
-	return 2 * need
+	return max(need, min(2*need, x.gen.chain().BodyLimit))
 }
 
 // readHeldBody feeds the request's body to the filters until they let the head

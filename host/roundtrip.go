@@ -200,6 +200,7 @@ func (x *exchange) done() {
 	x.conn.Unwatch()
 	outcome := x.stream.Outcome()
 	x.stream.Close()
+	x.letGo()
 	x.log(outcome)
 }
 

@@ -23,6 +23,7 @@ type commons struct {
 	// they are in the one before.
 	callouts map[string]*callout.Upstream
 	tenants  map[string]*plugin.Tenant
+	holders  map[string]*plugin.Tenant // see holder
 	pasts    map[string]*past
 	memory   *operatorsMemory // of the filters that are no tenant's
 
@@ -33,6 +34,7 @@ func (g *Gateway) commons() *commons {
 	c := &commons{functions: g.functions, store: g.store, metrics: g.metrics, log: g.log, gateway: g}
 	if current := g.current.Load(); current != nil {
 		c.tenants, c.pasts, c.memory = current.shared.tenants, current.shared.pasts, current.shared.memory
+		c.holders = current.shared.holders
 	}
 	return c
 }

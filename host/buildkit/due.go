@@ -13,13 +13,18 @@ import (
 // slowest is how many bytes of a message have a second beside Policy.MessageTime.
 const slowest = 64 << 10
 
+// Patience is how long so many bytes may take to come for which room is held: 30 s, unless least is something else than 0, and
+// a second more for each 64 KiB. Bodies that are gathered outside of BuildKit's connections have as long.
+func Patience(least time.Duration, bytes int) time.Duration {
+	if least <= 0 {
+		least = roomWait
+	}
+	return least + time.Duration(bytes/slowest)*time.Second
+}
+
 // due gives the message for which room was just taken the time that it has.
 func (s *share) due(size int) {
-	limit := s.call.policy.MessageTime
-	if limit <= 0 {
-		limit = roomWait
-	}
-	limit += time.Duration(size/slowest) * time.Second
+	limit := Patience(s.call.policy.MessageTime, size)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == 0 || s.over { // the end of a call ends its reading, too

@@ -14,7 +14,7 @@ var (
 	ErrContexts = errors.New("the filters of the tenant have as many streams as they may")
 
 	// ErrHeld is returned by Hold.
-	ErrHeld = errors.New("the filters of the tenant hold as much of bodies as they may")
+	ErrHeld = errors.New("as much of bodies is held for the tenant as may be")
 )
 
 // quota is a number of things that the filters of a tenant may have at a time. A limit of
@@ -96,10 +96,13 @@ func (p *Plugin) Hold(bytes int) error {
 	return err
 }
 
-// Hold counts bytes of bodies that are held for the tenant, as Plugin.Hold does.
+// Hold counts bytes of bodies that are held for the tenant, as Plugin.Hold does, for its filters or for the gateway itself.
 func (t *Tenant) Hold(bytes int64) error {
 	if t == nil || t.held.take(bytes) {
 		return nil
 	}
 	return t.exceeded("held", t.held.limit, ErrHeld)
 }
+
+// Held is how many bytes that is now.
+func (t *Tenant) Held() int64 { return t.held.used.Load() }

@@ -219,6 +219,10 @@ func (c *Conn) AbortRead() {
 // longAgo is a deadline that ends every wait.
 var longAgo = time.Unix(1, 0)
 
+// SetReadDeadline sets when reading ends with os.ErrDeadlineExceeded, or takes that back with the zero time. That of AbortRead
+// outlives it. It is for whoever reads a body: the package sets deadlines of its own for heads.
+func (c *Conn) SetReadDeadline(t time.Time) { c.setReadDeadline(t) }
+
 // setReadDeadline sets or, with the zero time, takes back a deadline of this package's own. That of AbortRead outlives it.
 func (c *Conn) setReadDeadline(t time.Time) {
 	socket := socketOf(c.nc)
