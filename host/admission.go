@@ -105,7 +105,8 @@ func (x *exchange) takeToken() {
 }
 
 // admitClient decides whether this client may ask at all, and as which tenant. A
-// ping is answered to everybody, and remains one: x.pingOnly.
+// ping is answered to everybody, and remains one: x.pingOnly. Nobody waits for a body of such a ping, which no client sends, nor
+// for its answer to be read.
 func (x *exchange) admitClient() error {
 	if x.insider != nil {
 		return nil // it is the client whose stream called, who was admitted
@@ -115,8 +116,10 @@ func (x *exchange) admitClient() error {
 		x.info.Client.Tenant, err = x.gen.tenants.Choose(x.gateway.life, x.client.identity, &x.token, x.gen.containers)
 	}
 	switch {
-	case err != nil && x.info.Call.Operation.IsPing():
+	case err != nil && x.info.Call.Operation.IsPing() && !x.request.Body.HasBody():
 		x.pingOnly = true
+		x.pinging.Store(true)
+		x.conn.BoundWrites(answerTime)
 		return nil
 	case err != nil:
 		return err

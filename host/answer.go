@@ -40,6 +40,7 @@ func (x *exchange) refuseUnclassified(err error) bool {
 func (x *exchange) answerLocal() bool {
 	x.stopUpload()
 	x.conn.Unwatch()
+	x.conn.BoundWrites(answerTime)
 	for {
 		local := x.stream.BeginLocal()
 		if local.Abort {

@@ -167,6 +167,7 @@ func (x *exchange) refuseCalls(message string) error {
 	if err := x.conn.Flush(); err != nil {
 		return err
 	}
+	x.conn.BoundWrites(0)
 	x.conn.Hijack()
 	defer x.beginSession()()
 	buildkit.Refuse(x.gateway.life, rawConn(x.conn), message, x.gateway.log)

@@ -27,6 +27,9 @@ const (
 	// lingerTime is how long a client may go on sending what nobody reads
 	// any more, so that it finds the answer that says why.
 	lingerTime = 5 * time.Second
+	// answerTime is how long a client may read nothing of what the gateway itself answers, or of
+	// the answer to a ping of somebody who may do nothing else.
+	answerTime = 10 * time.Second
 	// acceptPause is how long to wait when the system has no connection to give.
 	acceptPause = 50 * time.Millisecond
 )
@@ -60,6 +63,8 @@ type client struct {
 	telling       sync.Mutex           // held by who tells it, and by who takes that back
 	uid           atomic.Int64         // the peer's, -1 where nobody says
 	insider       *insider             // nil for one from outside
+	pinging       atomic.Bool          // the request is the ping of somebody who may do nothing else
+	leave         atomic.Bool          // behind the answer to it: somebody needs the connection
 	// engine is the connection that the running request has to the engine, for
 	// abort.
 	engine atomic.Pointer[wire.Conn]
@@ -166,6 +171,7 @@ var askToken = abi.Pair{Key: "WWW-Authenticate", Value: `Bearer realm="sluice"`}
 // answerPlain sends a response of the gateway's own that no filter sees, and
 // ends the connection's use. It is for requests that never became a stream.
 func (c *client) answerPlain(status int, message string) {
+	c.conn.BoundWrites(answerTime)
 	body := dockerapi.ErrorBody(message)
 	c.reply = wire.Response{
 		Status: status,

@@ -58,6 +58,7 @@ func (x *exchange) answerDenial(status int, fields []abi.Pair, body []byte) bool
 		x.conn.Abort()
 		return true
 	}
+	x.conn.BoundWrites(answerTime)
 	x.reply = wire.Response{Status: 101, Header: x.reply.Header[:0]}
 	for i := range fields {
 		if key := fields[i].Key; key != "" && key[0] != ':' && !strings.HasPrefix(strings.ToLower(key), "content-") {

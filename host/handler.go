@@ -73,6 +73,7 @@ func (c *client) handle() (keep bool) {
 	c.gateway.streams.Add(1)
 	defer c.gateway.streams.Add(-1)
 	defer x.endSession()
+	defer x.endPing()
 
 	// What nobody else is to see.
 	x.takeToken()

@@ -51,7 +51,7 @@ func (x *exchange) writeHead(body wire.Framing, reason string) error {
 		Reason: reason,
 		Header: appendFields(x.reply.Header[:0], fields),
 		Body:   body,
-		Close:  x.closing() || x.unread(),
+		Close:  x.closing() || x.leave.Load() || x.unread(),
 	}
 	return x.conn.WriteResponse(&x.reply)
 }
@@ -114,9 +114,10 @@ func (x *exchange) keep() bool {
 	x.stopUpload()
 	x.conn.Unwatch()
 	if x.conn.Reusable() && !x.closing() {
+		x.conn.BoundWrites(0)
 		return true
 	}
-	if x.unread() {
+	if x.unread() || x.leave.Load() {
 		x.part()
 	}
 	return false

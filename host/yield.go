@@ -90,17 +90,20 @@ type candidate struct {
 	*client
 	since int64
 	order order
-	party int // whose it is, a number
-	left  int // how many of the party's are as young or younger
+	stuck int64 // since when, if its client does not read
+	party int   // whose it is, a number
+	left  int   // how many of the party's are as young or younger
 }
 
 // order is who of a party goes first.
 type order int
 
 const (
-	resting order = iota
-	inHead        // one of a request has begun
-	parting       // its last answer was sent just now: it is not cut yet, but will be
+	unread  order = iota - 2 // its client does not read what the gateway answers
+	pinging                  // with a ping of somebody who may do nothing else
+	resting
+	inHead  // one of a request has begun
+	parting // its last answer, or that to a stranger's ping, was sent just now: it is not cut yet, but will be
 )
 
 // makeWay has n connections closed, since all that may be open are. What it looks at, it looks at without
@@ -120,8 +123,9 @@ func (g *Gateway) makeWay(n int) {
 // makeWayAmong has n of the connections closed that can be without harm, and tells whether any is about to be.
 // Such as have been answered for the last time, and whose clients do not leave though they had the time to, go first. Then
 // those that wait for a request: of the party that has most of them the oldest, and before one whose request
-// has begun to come all others of the party; if it has none but such as were answered just now, those are waited for. Where there are none nothing is done: streams are never
-// ended.
+// has begun to come all others of the party; and before all those of it whose clients do not read what the gateway itself answers, or
+// ping without being allowed anything else, which are closed behind the answer; if it has none but such as were answered just now, those are waited for. Where there are none nothing is done: streams are never
+// ended, however slowly they are read.
 func makeWayAmong(all []*client, n int) (leaving bool) {
 	var lingering, waiting []candidate
 	now := time.Now()
@@ -140,6 +144,22 @@ func makeWayAmong(all []*client, n int) (leaving bool) {
 				at.order = inHead
 			}
 			waiting = append(waiting, at)
+		case clientBusy:
+			at.stuck = c.conn.WritingSince()
+			writing := now.Sub(time.Unix(0, at.stuck))
+			switch pings := c.pinging.Load(); {
+			case at.stuck != 0 && (writing > yieldTime || pings && writing > readTime):
+				at.order = unread
+				waiting = append(waiting, at)
+			case pings && at.stuck != 0:
+				at.order = parting
+				waiting = append(waiting, at)
+			case pings && c.leave.Load():
+				leaving = leaving || told() < yieldTime
+			case pings:
+				at.order = pinging
+				waiting = append(waiting, at)
+			}
 		case clientYielding:
 			if told() > yieldTime {
 				c.cut(clientYielding)
@@ -203,10 +223,36 @@ func (c *client) cut(state int32) bool {
 	return true
 }
 
+// cutUnread ends the connection if the write that waits since then is still waiting for its client to read.
+func (c *client) cutUnread(since int64) bool {
+	if !c.conn.AbortWrite(since) {
+		return false
+	}
+	c.gateway.counted.Yielded()
+	return true
+}
+
+// endPing is the end of a request that was a ping, maybe.
+func (c *client) endPing() {
+	if c.pinging.Load() {
+		c.pinging.Store(false)
+	}
+}
+
 // yield has the connection closed unless a request comes meanwhile; one whose head has
 // begun in any case. It tells whether there will be room.
 func (c *candidate) yield() bool {
-	if c.order == parting {
+	switch c.order {
+	case parting:
+		if c.pinging.Load() { // or it would come around again and again
+			c.leave.Store(true)
+		}
+		return true
+	case unread:
+		return c.cutUnread(c.stuck)
+	case pinging:
+		c.told.Store(time.Now().UnixNano())
+		c.leave.Store(true)
 		return true
 	}
 	c.telling.Lock()

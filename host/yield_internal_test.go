@@ -2,12 +2,14 @@ package host
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluice-gateway/sluice/host/wire"
@@ -168,5 +170,85 @@ func TestAHostOfIPv6IsItsNetwork(t *testing.T) {
 		if got := hostOf(netip.MustParseAddr(at)).String(); got != want {
 			t.Errorf("%s: got %s, want %s", at, got, want)
 		}
+	}
+}
+
+// writing is a connection on which an answer is being written of which nobody reads a byte.
+func writing(t *testing.T, bound time.Duration) *client {
+	t.Helper()
+	server, peer := net.Pipe()
+	c := &client{gateway: &Gateway{}, net: server, conn: wire.NewConn(server, wire.Options{})}
+	c.state.Store(clientBusy)
+	go func() { _, _ = io.WriteString(peer, "GET / HTTP/1.1\r\nHost: docker\r\n\r\n") }()
+	if err := c.conn.ReadRequest(new(wire.Request)); err != nil {
+		t.Fatal(err)
+	}
+	c.conn.BoundWrites(bound)
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		c.conn.Abort()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		_ = c.conn.WriteResponse(&wire.Response{Status: 204})
+		_ = c.conn.Flush()
+	}()
+	return c
+}
+
+// While others wait, an answer of the gateway's own is waited for that nobody reads as long as anybody
+// may take to make way, and that to a stranger's ping as long as anybody has to read one. A stream is waited for for ever.
+func TestAnAnswerThatNobodyReadsMakesWay(t *testing.T) {
+	for _, at := range []struct {
+		name    string
+		bound   time.Duration
+		pinging bool
+		after   time.Duration
+	}{
+		{"an answer", time.Hour, false, yieldTime},
+		{"the answer to a stranger's ping", time.Hour, true, readTime},
+		{"a stream", 0, false, time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := writing(t, at.bound)
+			c.pinging.Store(at.pinging)
+			synctest.Wait()
+			time.Sleep(at.after)
+			makeWayAmong([]*client{c}, 1)
+			if isCut(c) {
+				t.Errorf("%s is cut after %v", at.name, at.after)
+			}
+			if c.leave.Load() != at.pinging {
+				t.Errorf("%s: it is the last one: %v", at.name, c.leave.Load())
+			}
+			time.Sleep(time.Millisecond)
+			if leaving := makeWayAmong([]*client{c}, 1); leaving != (at.bound > 0) {
+				t.Errorf("%s: somebody leaves: %v", at.name, leaving)
+			}
+			if got, want := isCut(c), at.bound > 0; got != want {
+				t.Errorf("%s is cut: %v, want %v", at.name, got, want)
+			}
+		})
+	}
+}
+
+// A connection with a stranger's ping is closed behind the answer; the first to go of its party.
+func TestWhoPingsOnlyLeavesBehindTheAnswer(t *testing.T) {
+	c, idle := connection(t, clientBusy, time.Hour), connection(t, clientIdle, time.Hour)
+	c.pinging.Store(true)
+	if !makeWayAmong([]*client{idle, c}, 1) || !c.leave.Load() || idle.state.Load() != clientIdle || isCut(c) {
+		t.Error("it is not told, or cut, or somebody else has to make way")
+	}
+	if !makeWayAmong([]*client{idle, c}, 1) || idle.state.Load() != clientIdle {
+		t.Error("it has no time")
+	}
+	c.told.Store(time.Now().Add(-yieldTime).UnixNano())
+	if !makeWayAmong([]*client{idle, c}, 1) || idle.state.Load() != clientYielding {
+		t.Error("the engine does not answer the ping, and nobody else makes way meanwhile")
+	}
+	other := connection(t, clientBusy, 0)
+	if makeWayAmong([]*client{other}, 1) || other.leave.Load() {
+		t.Error("somebody else's request is told to leave")
 	}
 }

@@ -42,7 +42,7 @@ var (
 	descRefused      = desc("refused_connections_total", "Connections that were refused before there was a request.", "reason")
 	descAccepted     = desc("connections_accepted_total", "Connections of clients that were accepted.")
 	descDroppedLines = desc("log_lines_dropped_total", "Lines of the log about requests that came to no filter that were not written because there were too many.")
-	descYielded      = desc("connections_yielded_total", "Connections that were closed to make room for others: idle ones, or such as had been answered for the last time or whose request did not come.")
+	descYielded      = desc("connections_yielded_total", "Connections that were closed to make room for others: idle ones, or such as had been answered for the last time, or whose request did not come, or whose client did not read.")
 	descSeats        = desc("tenant_connections", "Connections of clients whose last request was the tenant's.", "tenant")
 	descUnseated     = desc("tenant_connections_refused_total", "Connections that were refused because the tenant had all that it may have.", "tenant")
 	descConns        = desc("connections", "Connections of clients that are open.")

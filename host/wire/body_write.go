@@ -26,8 +26,16 @@ func (c *Conn) Flush() error {
 	if len(c.wbuf) == 0 {
 		return nil
 	}
-	n, err := c.nc.Write(c.wbuf)
+	n, err := c.write(c.wbuf)
 	return c.wrote(int64(n), err)
+}
+
+// write gives p to the network.
+func (c *Conn) write(p []byte) (int, error) {
+	if c.bound.limit > 0 {
+		return c.writeBounded(p)
+	}
+	return c.nc.Write(p)
 }
 
 // wrote ends a write of everything pending.
@@ -96,6 +104,9 @@ func (c *Conn) writeBody(p []byte, last bool) error {
 func (c *Conn) writeThrough(p []byte, after string) error {
 	switch c.nc.(type) {
 	case *net.UnixConn, *net.TCPConn:
+		if c.bound.limit > 0 {
+			break
+		}
 		c.iov[0], c.iov[1], c.iov[2] = c.wbuf, p, c.size[:copy(c.size[:], after)]
 		c.vec = c.iov[:]
 		n, err := c.vec.WriteTo(c.nc)
@@ -105,7 +116,7 @@ func (c *Conn) writeThrough(p []byte, after string) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	n, err := c.nc.Write(p)
+	n, err := c.write(p)
 	if err := c.wrote(int64(n), err); err != nil {
 		return err
 	}

@@ -48,13 +48,14 @@ type Conn struct {
 	news bool  // something was read since the last request was written
 
 	// The writing half.
-	out  outbound
-	wbuf []byte // nil while nothing is pending
-	werr error
-	sent int64 // bytes given to the network since the last head was begun
-	vec  net.Buffers
-	iov  [3][]byte
-	size [24]byte // a chunk's size line
+	out   outbound
+	wbuf  []byte // nil while nothing is pending
+	werr  error
+	sent  int64 // bytes given to the network since the last head was begun
+	bound writeBound
+	vec   net.Buffers
+	iov   [3][]byte
+	size  [24]byte // a chunk's size line
 
 	// What the last request asked for, which decides how its response is written (server) and read (client).
 	minor   int
