@@ -277,6 +277,41 @@ func TestAReloadBringsAFilterNoMoreCalls(t *testing.T) {
 	}
 }
 
+// One filter of the operator's judges the requests of two tenants, and one of these keeps it waiting.
+func TestATenantsOpenCallsLeaveCallsToOthers(t *testing.T) {
+	for name, field := range map[string]string{"of requests": "X-Do", "of requests that have ended": "X-Do-Log"} {
+		t.Run(name, func(t *testing.T) {
+			s := startService(t, "unix")
+			text, sockets := twoTenants(t, "callout", "")
+			text, _, _ = strings.Cut(text, "filters:")
+			g := hosttest.StartGateway(t, infoEngine(t).Address(), "limits: {callouts: 4}\n"+text+s.upstream()+filters(t, caller))
+			from := func(tenant, script string) int {
+				code, _ := ask(t, "unix", sockets[tenant], "GET /info HTTP/1.1\nHost: docker\n"+script)
+				return code
+			}
+			done := make(chan int, 1)
+			go func() { done <- from("ci", field+": cccp\nX-Path: /blocked\nX-Then-2: 0") }()
+			for range 2 {
+				within(t, "a call of the first tenant's", s.arrived)
+			}
+			g.Log.Wait(t, `"refused 10"`)
+			g.Log.Wait(t, `"limit":"limits.callouts","value":4,"for_tenant":"ci"`)
+			if code := from("dev", "X-Do: cp\nX-Then-1: 0"); code != http.StatusOK {
+				t.Errorf("the other tenant got %d", code)
+			}
+			within(t, "its call", s.arrived)
+			if code := from("dev", "X-Do-Log: c"); code != http.StatusOK {
+				t.Errorf("then it got %d", code)
+			}
+			within(t, "its call at the end", s.arrived)
+			close(s.release)
+			if code := within(t, "the first one's answer", done); code != http.StatusOK {
+				t.Errorf("the first tenant got %d", code)
+			}
+		})
+	}
+}
+
 func TestAClientThatGoesAwayCancelsTheCallsOfItsStream(t *testing.T) {
 	s := startService(t, "unix")
 	engine := hosttest.StartFakeDocker(t)

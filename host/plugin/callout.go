@@ -47,7 +47,9 @@ type pendingCall struct {
 	// dropped is set when the guest cancelled the call: it is not told of it any
 	// more. Guarded by the instance's lock.
 	dropped bool
-	counted atomic.Bool // by takeCall
+	party   string      // for whom it was made
+	slot    *holder     // its place in the plugin, as long as
+	counted atomic.Bool // it has one
 }
 
 // Callouts implements hostcall.Caller.
@@ -93,15 +95,18 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	case i.lost.Load(), owner != nil && owner.usage.over(p.streamBudget):
 		return nil, abi.StatusInternalFailure
 	case owner != nil && owner.calls >= p.options.StreamCallouts:
-		p.refuseCall("limits.stream_callouts", int64(p.options.StreamCallouts))
+		p.refuseCall("limits.stream_callouts", int64(p.options.StreamCallouts), owner.party)
 		return nil, abi.StatusInternalFailure
-	case !p.takeCall():
+	}
+	party := c.party()
+	slot, ok := p.takeCall(party)
+	if !ok {
 		return nil, abi.StatusInternalFailure
 	}
 	if c.pending == nil {
 		c.pending = make(map[uint32]*pendingCall)
 	}
-	call := &pendingCall{instance: i, upstream: p.options.Upstreams[string(upstream)], id: c.newID(), owner: rootID, depth: i.depth()}
+	call := &pendingCall{instance: i, upstream: p.options.Upstreams[string(upstream)], id: c.newID(), owner: rootID, depth: i.depth(), party: party, slot: slot}
 	if owner != nil {
 		call.owner = owner.id
 		owner.calls++
@@ -116,11 +121,29 @@ func (c *callouts) begin(upstream []byte) (*pendingCall, abi.Status) {
 	return call, abi.StatusOK
 }
 
-// refuseCall notes that a call was refused for the limit on those that are under way.
-func (p *Plugin) refuseCall(limit string, value int64) {
+// refuseCall notes that a call for the party was refused for the limit on those that are under way.
+func (p *Plugin) refuseCall(limit string, value int64, party string) {
 	p.metrics.Refused(metrics.Callouts)
-	p.tooManyCalls.Warn(p.log, "the filter has too many calls under way at a time; further ones are refused",
-		slog.String("limit", limit), slog.Int64("value", value))
+	attrs := []any{slog.String("limit", limit), slog.Int64("value", value)}
+	if p.options.ShareInstances && party != p.ownParty {
+		attrs = append(attrs, slog.String("for_tenant", party)) // others may have more
+	}
+	p.tooManyCalls.Warn(p.log, "the filter has too many calls under way at a time; further ones are refused", attrs...)
+}
+
+// party is for whom the guest calls now: for the stream's whose callback runs, also when that has ended, or for whom it
+// made the call of whose answer it is told.
+func (c *callouts) party() string {
+	i := c.instance
+	if context, ok := i.current.(interface{ ContextID() uint32 }); ok {
+		if stream := i.contexts[context.ContextID()]; stream != nil {
+			return stream.party
+		}
+	}
+	if c.about != nil {
+		return c.about.party
+	}
+	return i.plugin.ownParty
 }
 
 // owner is the stream on whose behalf the guest acts. Nil: the root, and also a
@@ -177,7 +200,7 @@ func (call *pendingCall) run(work func()) {
 // uncount gives the call's place in the plugin to another.
 func (call *pendingCall) uncount() {
 	if call.counted.Swap(false) {
-		call.instance.plugin.giveCall()
+		call.instance.plugin.giveCall(call.slot)
 	}
 }
 

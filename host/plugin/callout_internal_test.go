@@ -92,7 +92,7 @@ func TestCallsOfAClosedFilterEnd(t *testing.T) {
 			t.Fatal("a call goes on")
 		}
 	}
-	if n := p.calls.used.Load(); n != 0 {
+	if n := p.options.History.calls.taken; n != 0 {
 		t.Errorf("%d calls are counted", n)
 	}
 	if instance.callouts.pending != nil || instance.vm.Memory() != nil {

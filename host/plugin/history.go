@@ -19,7 +19,7 @@ type History struct {
 	until atomic.Int64
 
 	lines logs.Bucket
-	calls atomic.Int64
+	calls slots // see takeCall
 
 	// compiled is set when the filter was to be compiled.
 	compiled atomic.Bool

@@ -46,7 +46,7 @@ type Options struct {
 	MaxInstances int
 	// ShareInstances says that they are for requests of several tenants: one of these gets
 	// another instance only while it has fewer than are free, so that what one has leaves as
-	// many to the others. Without it who comes first has them.
+	// many to the others. Without it who comes first has them. So it is with Callouts.
 	ShareInstances bool
 	// CrashBudget bounds how often it may crash. The zero value does not.
 	CrashBudget CrashBudget
@@ -98,7 +98,8 @@ type Options struct {
 	// caller's to close, after the plugin.
 	Upstreams map[string]*callout.Upstream
 	// Callouts is how many calls to them may be under way at a time, in all
-	// instances, and in all plugins of the same History. 0 means 64.
+	// instances, and in all plugins of the same History. 0 means 64. With
+	// ShareInstances they are shared as instances are, but nobody waits.
 	Callouts int
 	// StreamCallouts is how many of them one stream may have. 0 means 16.
 	StreamCallouts int
@@ -156,8 +157,7 @@ type Plugin struct {
 	refusals       refusals
 	handedOut      handedOut // queues, to a filter that is not granted everything
 
-	calls        quota          // of calls to other services under way, those of its History with them
-	calling      sync.WaitGroup // their goroutines
+	calling      sync.WaitGroup // goroutines of calls to other services
 	callsInside  bool           // it may call an upstream inside of the process
 	failedCalls  logs.Rare
 	tooManyCalls logs.Rare
@@ -259,11 +259,11 @@ func newPlugin(options Options) *Plugin {
 		options: options,
 		log:     logger(&options),
 		changed: make(chan struct{}),
-		calls:   quota{limit: int64(options.Callouts), used: &options.History.calls},
 
 		ownParty: ownParty(&options),
 	}
 	p.queues.plugin = p
+	options.History.calls.bound(options.Callouts, options.ShareInstances)
 	p.metrics = options.Metrics.TenantFilter(options.Tenant.Name(), options.Name)
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p

@@ -60,24 +60,25 @@ func (p *Plugin) giveContexts(n int) {
 	}
 }
 
-// takeCall counts a call to a service. False means that the filter, or the tenant's filters together,
-// have as many under way as they may, which is counted and told.
-func (p *Plugin) takeCall() bool {
-	if !p.calls.take(1) {
-		p.refuseCall("limits.callouts", p.calls.limit)
-		return false
+// takeCall counts a call to a service that is made for the party. False means that as many are under way of
+// the filter, of the party's in it, or of the tenant's filters together, as may be, which is counted and told.
+func (p *Plugin) takeCall(party string) (slot *holder, ok bool) {
+	slot, ok = p.options.History.calls.try(party)
+	if !ok {
+		p.refuseCall("limits.callouts", int64(p.options.Callouts), party)
+		return nil, false
 	}
 	if t := p.options.Tenant; t != nil && !t.calls.take(1) {
-		p.calls.take(-1)
-		p.refuseCall("tenant_limits.callouts", t.calls.limit)
-		return false
+		p.options.History.calls.give(slot)
+		p.refuseCall("tenant_limits.callouts", t.calls.limit, party)
+		return nil, false
 	}
-	return true
+	return slot, true
 }
 
 // giveCall counts a call that is over.
-func (p *Plugin) giveCall() {
-	p.calls.take(-1)
+func (p *Plugin) giveCall(slot *holder) {
+	p.options.History.calls.give(slot)
 	if t := p.options.Tenant; t != nil {
 		t.calls.take(-1)
 	}

@@ -11,15 +11,14 @@ import (
 	"github.com/sluice-gateway/sluice/host/metrics"
 )
 
-// slots are how many instances streams of isolation PerStream may have at a time, and of whose
-// requests those are that have them. Where there are several parties (see Plugin.party), one of them may
+// slots are how many of something there may be at a time, and of whose requests those are that have them: instances
+// of isolation PerStream, for which streams wait, or calls to other services, for which nobody does. Where there are several parties (see Plugin.party), one of them may
 // take another slot only while it has fewer than are free: alone it has half of all, and
 // whatever it does, as many are left to the others.
 type slots struct {
-	limit  int
-	shared bool // between parties; otherwise who comes first has them
-
 	mu      sync.Mutex // guards what follows
+	limit   int
+	shared  bool // between parties; otherwise who comes first has them
 	taken   int
 	holders map[string]*holder // by party: never more than there are tenants, and one
 	queue   []*holder          // those for whom streams wait, in the order in which they were served last
@@ -32,7 +31,45 @@ type holder struct {
 }
 
 func newSlots(limit int, shared bool) *slots {
-	return &slots{limit: limit, shared: shared, holders: make(map[string]*holder)}
+	s := new(slots)
+	s.bound(limit, shared)
+	return s
+}
+
+// bound says how many there may be from now on, and between whom. The zero value has none.
+func (s *slots) bound(limit int, shared bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.shared = limit, shared
+	if s.holders == nil {
+		s.holders = make(map[string]*holder)
+	}
+}
+
+// holder is what a party has. The caller holds mu.
+func (s *slots) holder(party string) *holder {
+	if !s.shared {
+		party = ""
+	}
+	h := s.holders[party]
+	if h == nil {
+		h = new(holder)
+		s.holders[party] = h
+	}
+	return h
+}
+
+// try takes a slot for the party, if it has room for one.
+func (s *slots) try(party string) (h *holder, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h = s.holder(party)
+	if !s.room(h) {
+		return nil, false
+	}
+	h.has++
+	s.taken++
+	return h, true
 }
 
 // room tells whether the holder may take another one. The caller holds mu.
@@ -45,15 +82,8 @@ func (s *slots) room(h *holder) bool {
 // or until the context ends, whose cause it returns then. Nobody waits who has room: whenever there is more
 // of it, by give, whoever waits for that has it at once. So who comes and finds room stands before nobody.
 func (s *slots) take(ctx context.Context, party string, patience time.Duration) (*holder, error) {
-	if !s.shared {
-		party = ""
-	}
 	s.mu.Lock()
-	h := s.holders[party]
-	if h == nil {
-		h = new(holder)
-		s.holders[party] = h
-	}
+	h := s.holder(party)
 	if s.room(h) {
 		h.has++
 		s.taken++

@@ -241,3 +241,45 @@ func TestSlotsOfACrowdAddUp(t *testing.T) {
 		})
 	}
 }
+
+// Who does not wait is told at once, and stands in nobody's way.
+func TestWhatAPartyHasOfTheCallsLeavesAsManyToTheNext(t *testing.T) {
+	for shared, want := range map[bool][]int{true: {4, 2, 1}, false: {8, 0, 0}} {
+		s := newSlots(8, shared)
+		var held []*holder
+		for n, party := range []string{"a", "b", "c"} {
+			got := 0
+			for h, ok := s.try(party); ok; h, ok = s.try(party) {
+				held = append(held, h)
+				got++
+			}
+			if got != want[n] {
+				t.Errorf("shared %t: %s has %d, want %d", shared, party, got, want[n])
+			}
+		}
+		checkSlots(t, s)
+		for _, h := range held {
+			s.give(h)
+			checkSlots(t, s)
+		}
+		if s.taken != 0 {
+			t.Errorf("%d are taken at the end", s.taken)
+		}
+	}
+}
+
+// Calls of a generation before a tenant was added count for the one that shares them.
+func TestCallsCountWhenTheyComeToBeShared(t *testing.T) {
+	s := newSlots(8, false)
+	for range 4 {
+		if _, ok := s.try("a"); !ok {
+			t.Fatal("none is free")
+		}
+	}
+	s.bound(8, true)
+	for n, want := range []bool{true, true, false} {
+		if _, ok := s.try("b"); ok != want {
+			t.Errorf("attempt %d: %t", n, ok)
+		}
+	}
+}
