@@ -48,9 +48,10 @@ type Gateway struct {
 	counted *metrics.Gateway  // what is counted beside them; nil where nobody can look
 	ready   readiness
 
-	reloading sync.Mutex // one reload at a time; guards what follows
+	reloading chan struct{} // full during a reload, one at a time; guards what follows
 	engine    *engine
-	active    bool // the current generation does more than answer streams
+	active    bool                       // the current generation does more than answer streams
+	handovers map[string]<-chan struct{} // see handOver; closed when one is over
 
 	// life ends when connections are to be cut, and with it everything that
 	// waits on behalf of a client.
@@ -112,6 +113,7 @@ func New(ctx context.Context, options Options) (*Gateway, error) {
 		slots:     newSlots(options.Config.Limits.Connections),
 		seats:     seats{of: make(map[string]*seat)},
 		followed:  followed{changed: make(chan struct{}, 1)},
+		reloading: make(chan struct{}, 1),
 	}
 	g.ids.init()
 	g.retirement.init()
@@ -210,10 +212,13 @@ func (g *Gateway) Serve(ctx context.Context) error {
 // activate lets the current generation, and those after it, do what no stream asks
 // for.
 func (g *Gateway) activate() {
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
+	g.reloading <- struct{}{}
+	defer func() { <-g.reloading }()
 	g.active = true
-	g.current.Load().activate()
+	current := g.current.Load()
+	for _, tenant := range ownersOf(current) {
+		current.activate(tenant)
+	}
 }
 
 func (g *Gateway) accept(l *listener.Listener, index int) {
@@ -278,7 +283,8 @@ var ErrUnchanged = errors.New("the configuration has not changed")
 
 // Reload reads the configuration anew and, when every filter of it came up,
 // serves it to all new streams. Streams that have begun end with what they
-// began with. Any error leaves everything as it was.
+// began with. Any error leaves everything as it was. One that waits for another, or for filters to
+// start, ends with ctx, and with the gateway.
 func (g *Gateway) Reload(ctx context.Context) error {
 	err := g.reload(ctx)
 	if !errors.Is(err, ErrUnchanged) {
@@ -288,8 +294,15 @@ func (g *Gateway) Reload(ctx context.Context) error {
 }
 
 func (g *Gateway) reload(ctx context.Context) error {
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
+	select {
+	case g.reloading <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-g.reloading }()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer context.AfterFunc(g.life, func() { end(errShutDown) })()
 	if g.load == nil {
 		return errors.New("this gateway was started without a configuration to read again")
 	}
@@ -347,8 +360,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 	next.shared.memory.serve()
 	g.slots.resize(cfg.Limits.Connections)
 	if g.active {
-		old.quiesce()
-		next.activate()
+		g.handOver(ctx, old, next)
 	}
 	warnOfClearTokens(cfg, g.log)
 	next.mend(g.log)
@@ -401,62 +413,6 @@ func (g *Gateway) updateListeners(next *config.Config) error {
 		errs = append(errs, l.Update(listenerOptions(&next.Listeners[i], next.Tenants)))
 	}
 	return errors.Join(errs...)
-}
-
-// Shutdown stops accepting, closes idle connections, and waits for the streams
-// that run until they end or ctx does; then it cuts what is left. It returns
-// ctx's error when something had to be cut.
-func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.mu.Lock()
-	g.closing = true
-	var errs []error
-	for _, l := range g.listeners {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	for c := range g.conns {
-		c.closeWhenIdle()
-	}
-	g.mu.Unlock()
-
-	done := make(chan struct{})
-	go func() {
-		g.serving.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		errs = append(errs, context.Cause(ctx))
-		g.cut()
-		<-done
-	}
-	g.kill(errors.New("the gateway is shut down"))
-	// After this no reload swaps the generation any more.
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
-	g.retiring.Wait()
-	if last := g.current.Load(); last.users.Load() > 0 {
-		last.retire(g.life, 0, g.log)
-		g.engine.release(context.WithoutCancel(ctx))
-		if err := g.store.Close(); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	// The last to go: until here it could be asked what is still going on.
-	errs = append(errs, g.admin.stop())
-	return errors.Join(errs...)
-}
-
-// cut ends every connection where it stands.
-func (g *Gateway) cut() {
-	g.kill(errors.New("the gateway is shut down"))
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for c := range g.conns {
-		c.abort()
-	}
 }
 
 // Config is the configuration that new streams are served by.

@@ -273,6 +273,7 @@ func (g *generation) leave() {
 }
 
 func (g *generation) close(ctx context.Context) {
+	g.quiesce()
 	g.mending.end()
 	for _, p := range g.plugins() {
 		if p != nil {

@@ -34,7 +34,9 @@ type mending struct {
 
 	mu     sync.Mutex // guards what follows, and that one plugin is replaced at a time
 	broken []brokenFilter
-	active bool // the generation does more than answer streams
+	// active has the tenants whose filters do more than answer streams, "" the operator; ended is set when no further one's do.
+	active map[string]bool
+	ended  bool
 }
 
 type brokenFilter struct {
@@ -163,7 +165,7 @@ func (g *generation) replace(index int, p *plugin.Plugin) {
 	before := plugins[index]
 	plugins[index] = p
 	g.serve(plugins)
-	if g.mending.active {
+	if g.mending.active[p.Tenant()] {
 		p.Activate()
 	}
 	before.Close(context.WithoutCancel(g.mending.ctx))

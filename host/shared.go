@@ -78,23 +78,3 @@ func storeLimits(cfg *config.Config) store.Limits {
 	}
 	return limits
 }
-
-// activate begins what no stream asks for: queue events, and the ticks of services.
-func (g *generation) activate() {
-	g.mending.mu.Lock()
-	defer g.mending.mu.Unlock()
-	g.mending.active = true
-	for _, p := range g.plugins() {
-		p.Activate()
-	}
-}
-
-// quiesce ends what activate began.
-func (g *generation) quiesce() {
-	g.mending.mu.Lock()
-	defer g.mending.mu.Unlock()
-	g.mending.active = false
-	for _, p := range g.plugins() {
-		p.Quiesce()
-	}
-}

@@ -18,7 +18,7 @@ func (f *filterStream) CallForeignFunction(name string, arguments []byte, fuel h
 	if f.stage != 0 && f.stage != plugin.Log {
 		c.Stream = f
 	}
-	return f.filter.Plugin.CallForeign(c)
+	return f.guest.CallForeign(c)
 }
 
 var (

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
@@ -34,6 +35,9 @@ type Call struct {
 	// Fuel is what the filter pays from. Moving arguments and result is paid for already; a function that costs the host
 	// more charges it before it begins.
 	Fuel Fuel
+	// Waited is how long functions have waited for others in the filter's instance, since it was entered last. One that waits
+	// adds to it, and bounds it where there is no Stream. Nil is nobody's.
+	Waited *time.Duration
 	// Turns are the filter's, and its tenant's, turns to ask the engine; nil for as many as it likes.
 	Turns Turns
 	// Stream is the stream that the call acts upon. It is nil where there is none: during the start, in ticks, and in

@@ -67,7 +67,7 @@ func (i *Instance) lock(party string) {
 // enterFor is lock for whom pick has given a place in the queue.
 func (i *Instance) enterFor(party string) {
 	i.enter(party)
-	i.party = party
+	i.party, i.waited = party, 0
 	if i.vm != nil { // nil while it is being made
 		i.vm.SetParty(party)
 	}

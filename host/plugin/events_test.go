@@ -114,6 +114,7 @@ func TestTheQueueGoesToTheGenerationThatServes(t *testing.T) {
 	first.Activate()
 	first.wait("1")
 	first.Quiesce()
+	first.Quiet()
 	first.enqueue("2", "3")
 	second.Activate()
 	second.wait("2", "3")
@@ -211,6 +212,7 @@ func TestQueueEventsUnderHammering(t *testing.T) {
 		logs = append(logs, w.log)
 		if current != nil {
 			current.Quiesce()
+			current.Quiet()
 		}
 		w.Activate()
 		if current != nil {

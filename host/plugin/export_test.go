@@ -19,3 +19,21 @@ func (t *Tenant) Spent() int64 {
 	defer t.cpu.mu.Unlock()
 	return enough - t.cpu.level
 }
+
+// Shard is the place of the stream's instance.
+func (s *Stream) Shard() int { return s.instance.shard }
+
+// Keeps tells whether the party is heavy.
+func (p *Plugin) Keeps(party string) bool {
+	p.heavy.mu.Lock()
+	defer p.heavy.mu.Unlock()
+	_, is := p.heavy.parties[party]
+	return is
+}
+
+// OthersCame tells whether somebody has come while a party was.
+func (p *Plugin) OthersCame() bool {
+	p.heavy.mu.Lock()
+	defer p.heavy.mu.Unlock()
+	return !p.heavy.others.IsZero()
+}

@@ -8,7 +8,8 @@ import (
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
-// heavy is of whose requests the filter has computed for long, lately, or crashed. While there are others, their
+// heavy is of whose requests the filter has computed for long, lately, or waited for the engine while it held an
+// instance (see heavyWait), or crashed. While there are others, their
 // streams keep to one half of the instances, and those of the others to the other half: for a call that
 // computes for long has its instance for as long as it does, waits for its turn in it,
 // and everybody whose stream is on that instance waits with it, or is lost when it traps.

@@ -59,6 +59,7 @@ type Instance struct {
 	tick     ticker
 	callouts callouts
 	deep
+	asking
 }
 
 var _ hostcall.Caller = (*Instance)(nil)
@@ -198,6 +199,14 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 		i.used = used
 	}
 	return result, nil
+}
+
+// callRoot calls a callback of the root context's. The caller holds the lock.
+func (i *Instance) callRoot(c callback, args ...uint64) error {
+	i.current = &i.root
+	defer func() { i.current = &i.root }()
+	_, err := i.call(c, append([]uint64{rootID}, args...)...)
+	return err
 }
 
 // lose takes the instance out of service after a trap. The caller holds the

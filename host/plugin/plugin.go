@@ -295,13 +295,6 @@ func (p *Plugin) Serves(operation string) bool {
 // before it is called.
 func (p *Plugin) WantsResource() bool { return p.resource }
 
-// CallForeign calls one of the plugin's foreign functions in its name. NOT_FOUND:
-// there is none of that name.
-func (p *Plugin) CallForeign(c foreign.Call) ([]byte, abi.Status) {
-	c.Filter, c.Turns = p.options.Name, p
-	return p.options.Functions.Call(c)
-}
-
 // Records tells whether the filter asked, for all its streams, to be called once
 // for each record of a streaming response's body. It may say otherwise stream by
 // stream.
@@ -328,19 +321,20 @@ func (p *Plugin) Activate() {
 	if p.unstarted != nil {
 		return
 	}
+	p.queues.activate()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.active = true
 	if p.options.Service {
 		if instance := p.shards[0].instance.Load(); instance != nil {
 			instance.armTick()
 		}
 	}
-	p.mu.Unlock()
-	p.queues.activate()
 }
 
-// Quiesce ends what Activate began, for good, and waits for a callback of it that
-// runs. Streams go on.
+// Quiesce ends what Activate began, for good. It waits for nothing: a callback of it that runs
+// already goes on, but is told no more of what it asks the engine, and no other begins. See Quiet.
+// Streams go on.
 func (p *Plugin) Quiesce() {
 	p.queues.quiesce()
 	p.mu.Lock()
@@ -351,10 +345,15 @@ func (p *Plugin) Quiesce() {
 	}
 	if instance := p.shards[0].instance.Load(); instance != nil {
 		instance.tick.disarm()
-		instance.lock(p.ownParty) // a tick may be running
-		instance.unlock()
 	}
 }
+
+// Quiet returns, after Quiesce, when no callback of what Activate began runs any more.
+func (p *Plugin) Quiet() { p.queues.inside.Wait() }
+
+// Abandon ends what the plugin waits for: calls to other services, questions of no stream's to the engine, and starts. It is for
+// one whose streams are cut, before Close.
+func (p *Plugin) Abandon() { p.stop() }
 
 // Close ends the root contexts, closes the instances and frees the module.
 // Callbacks that run are waited for; later ones answer ErrInstanceLost. Calls to
@@ -370,6 +369,7 @@ func (p *Plugin) Close(ctx context.Context) {
 	p.mu.Unlock()
 	p.stop()
 	p.queues.quiesce()
+	p.queues.running.Wait()
 	p.wait.Wait()
 	if p.fresh != nil {
 		p.fresh.close()

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +24,10 @@ type queues struct {
 	active  bool       // this generation is the current one
 	all     map[store.QueueID]*subscription
 	running sync.WaitGroup // deliveries; added to only while active
-	quit    chan struct{}  // closed when the deliveries end
+	inside  sync.WaitGroup // callbacks that run, see onDuty; added to only while active
+	// ctx ends when the deliveries do, and with it what callbacks of theirs wait for. Nil before activate.
+	ctx  context.Context
+	quit context.CancelFunc
 }
 
 // subscription is the plugin's part in one queue.
@@ -96,7 +100,8 @@ func (q *queues) listen(s *subscription) {
 // activate begins to deliver.
 func (q *queues) activate() {
 	q.mu.Lock()
-	q.active, q.quit = true, make(chan struct{})
+	q.active = true
+	q.ctx, q.quit = context.WithCancel(q.plugin.ctx)
 	var listen []*subscription
 	for _, s := range q.all {
 		if !s.listening {
@@ -110,12 +115,11 @@ func (q *queues) activate() {
 	}
 }
 
-// quiesce ends the deliveries, and waits for those that are under way. They do not
-// begin again.
+// quiesce ends the deliveries. They do not begin again.
 func (q *queues) quiesce() {
 	q.mu.Lock()
 	if q.active {
-		close(q.quit)
+		q.quit()
 	}
 	q.active = false
 	var stops []func()
@@ -129,7 +133,21 @@ func (q *queues) quiesce() {
 	for _, stop := range stops {
 		stop()
 	}
-	q.running.Wait()
+}
+
+// onDuty calls the guest's root, unless quiesce came before. The caller holds the instance's lock.
+func (q *queues) onDuty(i *Instance, c callback, args ...uint64) (called bool, err error) {
+	q.mu.Lock()
+	if !q.active {
+		q.mu.Unlock()
+		return false, nil
+	}
+	i.duty = q.ctx
+	q.inside.Add(1)
+	q.mu.Unlock()
+	defer q.inside.Done()
+	defer func() { i.duty = nil }()
+	return true, i.callRoot(c, args...)
 }
 
 // ready is called when a queue may have items. It does not block, since it may be
@@ -188,10 +206,8 @@ func (q *queues) event(s *subscription) bool {
 		if late, _ = q.plugin.exhausted(); late {
 			return nil // to others, while it waited for the instance
 		}
-		called = true
-		i.current = &i.root
-		_, err := i.call(onQueueReady, rootID, uint64(s.id))
-		i.current = &i.root
+		var err error
+		called, err = q.onDuty(i, onQueueReady, uint64(s.id))
 		return err
 	})
 	switch {
@@ -216,7 +232,7 @@ func (q *queues) wait(d time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-q.quit:
+	case <-q.ctx.Done():
 	}
 }
 

@@ -138,8 +138,8 @@ func (r *rootContext) SetTickPeriod(milliseconds uint32) abi.Status {
 
 // CallForeignFunction implements hostcall.Context: there is no stream.
 func (r *rootContext) CallForeignFunction(name string, arguments []byte, fuel hostcall.Fuel) ([]byte, abi.Status) {
-	p := r.instance.plugin
-	return p.CallForeign(foreign.Call{Context: p.ctx, Name: name, Arguments: arguments, Fuel: fuel})
+	i := r.instance
+	return i.callForeign(foreign.Call{Context: i.plugin.ctx, Name: name, Arguments: arguments, Fuel: fuel})
 }
 
 // Property is the value of a property that is the same for every context of

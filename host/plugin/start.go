@@ -133,11 +133,11 @@ func (p *Plugin) startTerms() startTerms {
 
 func (t *startTerms) hasCredit() bool { return t.credit != nil && t.credit.Load() > 0 }
 
-// startPace is what the instance's start is paced by; nil for nothing.
+// startPace is what the instance's start is paced by.
 func (i *Instance) startPace(terms startTerms) func(units int64) bool {
 	p := i.plugin
 	if !p.paysAtOnce() {
-		return nil
+		return func(int64) bool { return p.ctx.Err() == nil } // nobody waits for one that is called off
 	}
 	goesOn := func() bool {
 		if i.calledOff = context.Cause(terms.ctx); p.ctx.Err() != nil {

@@ -19,8 +19,8 @@ type shard struct {
 const acquireWait = time.Second
 
 // acquire chooses the instance for a new stream and returns it locked. A stream
-// that waited for an instance which did not outlive its callback has no context
-// yet, and so nothing to lose: it goes to another one.
+// that waited for an instance which did not outlive its callback, or belongs to others by now,
+// has no context yet, and so nothing to lose: it goes to another one.
 func (p *Plugin) acquire(ctx context.Context, party string) (*Instance, error) {
 	if p.Quarantined() {
 		return nil, ErrQuarantined
@@ -40,7 +40,7 @@ func (p *Plugin) acquire(ctx context.Context, party string) (*Instance, error) {
 			patience -= time.Since(since)
 		}
 		instance.enterFor(party)
-		if !instance.lost.Load() {
+		if !instance.lost.Load() && !p.misplaced(party, instance) {
 			return instance, nil
 		}
 		instance.unlock()
@@ -86,6 +86,12 @@ func (p *Plugin) pick(party string) *Instance {
 		instance = p.pickOf(p.shards)
 	}
 	return instance
+}
+
+// misplaced tells whether the party became heavy while it waited for the instance, which is none of its own.
+func (p *Plugin) misplaced(party string, i *Instance) bool {
+	_, to := p.heavy.shards(party, len(p.shards))
+	return i.shard >= to
 }
 
 func (p *Plugin) pickOf(shards []shard) *Instance {

@@ -95,10 +95,11 @@ func (i *Instance) onTick(service uint64) {
 			i.plugin.skippedTicks("the filter may not compute now", 1)
 			return nil
 		}
-		i.current = &i.root
-		_, err := i.call(onTick, rootID)
-		i.current = &i.root
-		return err
+		if i.plugin.options.Service {
+			_, err := i.plugin.queues.onDuty(i, onTick)
+			return err
+		}
+		return i.callRoot(onTick)
 	})
 	if !serves {
 		return // lose has disarmed the ticker

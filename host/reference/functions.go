@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
@@ -31,13 +30,10 @@ type Functions struct {
 	source  Source
 	timeout time.Duration
 	log     *slog.Logger
-
-	// silentUntil is for how long, in nanoseconds since 1970, nobody asks outside of a stream, because the engine was waited for in vain.
-	silentUntil atomic.Int64
 }
 
-// NewFunctions returns the functions that ask source. All that is asked in one stream takes timeout at most, counting the time
-// that source takes; 0 means 5 s. A nil log discards.
+// NewFunctions returns the functions that ask source. All that is asked in one stream, or outside of streams in one callback, takes
+// timeout at most, counting the time that source takes; 0 means 5 s. A nil log discards.
 func NewFunctions(source Source, timeout time.Duration, log *slog.Logger) *Functions {
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -179,28 +175,23 @@ func (f *Functions) look(c *foreign.Call, what subject) (*entry, abi.Status) {
 		return nil, abi.StatusInternalFailure
 	}
 	c.Rest()
-	known := f.askFor(c.Context, s, what, c.Turns)
+	known := f.askFor(c.Context, s, what, c.Turns, c.Waited)
 	tell := !known.unasked && !s.failed
 	s.failed = s.failed || errors.Is(known.err, ErrEngine)
 	return f.judged(known, tell, c.Filter, what)
 }
 
-// silence is how long an engine that did not answer in time is left alone outside of streams.
-const silence = time.Second
-
-// askApart asks outside of a stream. Nothing bounds there how long a filter waits in all, so one that asks in a loop does not wait
-// again at once.
+// askApart asks outside of a stream, in what is left of the callback's time.
 func (f *Functions) askApart(c *foreign.Call, what subject) *entry {
-	began := time.Now()
-	if began.UnixNano() < f.silentUntil.Load() {
-		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "the engine did not answer a moment ago"}}
+	left := f.timeout
+	if c.Waited != nil {
+		left -= *c.Waited
+	}
+	if left <= 0 || c.Context.Err() != nil { // who asks in a loop is in the log already
+		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: tookTooLong}, unasked: true}
 	}
 	c.Rest()
-	known := f.ask(c.Context, what, f.timeout, c.Turns)
-	if now := time.Now(); errors.Is(known.err, ErrEngine) && !known.unasked && now.Sub(began) >= f.timeout {
-		f.silentUntil.Store(now.Add(silence).UnixNano())
-	}
-	return known
+	return f.ask(c.Context, what, left, c.Turns, c.Waited)
 }
 
 // askUnits is what a filter pays for a question to the engine, in units of fuel: what it costs the gateway to ask, and the engine to answer. The time

@@ -90,11 +90,13 @@ func sessionOf(s foreign.Stream) *session {
 func newSession() any { return &session{entries: make(map[subject]*entry)} }
 
 // askFor asks, in what is left of the stream's time, and keeps the answer.
-func (f *Functions) askFor(ctx context.Context, s *session, what subject, turns foreign.Turns) *entry {
+func (f *Functions) askFor(ctx context.Context, s *session, what subject, turns foreign.Turns, waited *time.Duration) *entry {
 	s.asked++
-	since := time.Now()
-	known := f.ask(ctx, what, f.timeout-s.spent, turns)
-	s.spent += time.Since(since)
+	before := s.spent
+	known := f.ask(ctx, what, f.timeout-before, turns, &s.spent)
+	if waited != nil {
+		*waited += s.spent - before
+	}
 	if known.unasked { // another filter may have a turn
 		return known
 	}
@@ -109,10 +111,15 @@ func (f *Functions) askFor(ctx context.Context, s *session, what subject, turns 
 	return known
 }
 
-// ask asks the source, when it is the filter's turn.
-func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration, turns foreign.Turns) *entry {
+const tookTooLong = "the engine took too long over other references of this request, or this callback (limits.resolve)"
+
+// ask asks the source, when it is the filter's turn, and adds what that took to waited, unless that is nil.
+func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration, turns foreign.Turns, waited *time.Duration) *entry {
 	if timeout <= 0 {
-		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "the engine took too long over other references of this request (limits.resolve)"}}
+		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: tookTooLong}}
+	}
+	if waited != nil {
+		defer func(since time.Time) { *waited += time.Since(since) }(time.Now())
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -151,7 +158,7 @@ func (f *Functions) Prefetch(ctx context.Context, stream foreign.Stream) {
 		return
 	}
 	turns, _ := stream.(foreign.Turns)
-	known := f.askFor(ctx, s, what, turns)
+	known := f.askFor(ctx, s, what, turns, nil)
 	if errors.Is(known.err, ErrEngine) && !known.unasked {
 		s.failed = true
 		f.log.Warn("cannot find out what a reference names", slog.String("req", stream.RequestID()), slog.String("kind", string(what.kind)),

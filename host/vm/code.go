@@ -59,9 +59,28 @@ func newCode(e *Engine, digest string, size int) *code {
 	return &code{engine: e, digest: digest, size: size, ready: make(chan struct{})}
 }
 
-// module waits until the code is compiled. The reference is the module's then.
-func (c *code) module(name string) (*Module, error) {
-	<-c.ready
+// module waits until the code is compiled, and calls ended then. The reference is the module's, or
+// nobody's when ctx ends before that: then ended is called later.
+func (c *code) module(ctx context.Context, name string, ended func()) (*Module, error) {
+	waits := ctx.Err() == nil
+	if waits {
+		select {
+		case <-c.ready:
+		case <-ctx.Done():
+			waits = false
+		}
+	}
+	if !waits {
+		go func() {
+			<-c.ready
+			ended()
+			c.release()
+			c.engine.compiled()
+		}()
+		return nil, fmt.Errorf("compile %s: %w", name, context.Cause(ctx))
+	}
+	defer c.engine.compiled()
+	ended()
 	if c.err != nil {
 		c.release()
 		return nil, fmt.Errorf("compile %s: %w", name, c.err)

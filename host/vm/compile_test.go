@@ -308,3 +308,32 @@ func TestStrangersTakeTurnsByParty(t *testing.T) {
 		}
 	})
 }
+
+// Compiling cannot be stopped, but who does not want it any more need not wait for it, nor who frees the engine. Others have what
+// comes of it.
+func TestNobodyWaitsForCodeThatNobodyWantsAnyMore(t *testing.T) {
+	engine, err := vm.NewEngine(t.Context(), vm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the gateway is shut down")
+	cancel(gone)
+	if _, err := engine.Compile(ctx, "noop", guest(t, "noop")); !errors.Is(err, gone) || !strings.Contains(err.Error(), "compile noop") {
+		t.Errorf("got %v, want that it is given up", err)
+	}
+	module := compile(t, engine, "noop")
+	if _, err := module.Instantiate(vm.InstanceOptions{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := engine.Compile(ctx, "traps", guest(t, "traps")); !errors.Is(err, gone) {
+		t.Errorf("got %v, want that it is given up", err)
+	}
+	if err := engine.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	engine.WaitFreed()
+	if _, err := engine.Compile(t.Context(), "noop", guest(t, "noop")); !errors.Is(err, vm.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+}

@@ -50,7 +50,9 @@ type Engine struct {
 
 	mu     sync.Mutex // guards what follows
 	closed bool
-	codes  map[string]*code // by digest
+	// compiling counts those who compile or wait for it, also where nobody waits for them any more.
+	compiling int
+	codes     map[string]*code // by digest
 }
 
 // NewEngine returns an engine without modules. Close frees it.
@@ -109,7 +111,8 @@ func (e *Engine) charge(module api.Module, units int64) bool {
 func (e *Engine) MemoryLimit() uint64 { return e.limit }
 
 // Close frees everything, modules and instances included. Nothing of the engine
-// may be running or be used after it.
+// may be running or be used after it. What is still being compiled, for somebody who waits for
+// it no more, is not waited for: everything is freed when that has ended.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closed {
@@ -117,7 +120,26 @@ func (e *Engine) Close(ctx context.Context) error {
 		return nil
 	}
 	e.closed = true
+	later := e.compiling > 0
 	e.mu.Unlock()
+	if later {
+		return nil
+	}
+	return e.free(ctx)
+}
+
+// compiled ends what codeOf began.
+func (e *Engine) compiled() {
+	e.mu.Lock()
+	e.compiling--
+	last := e.closed && e.compiling == 0
+	e.mu.Unlock()
+	if last {
+		_ = e.free(context.Background()) // there is nobody to tell
+	}
+}
+
+func (e *Engine) free(ctx context.Context) error {
 	err := e.runtime.Close(ctx)
 	if e.cache != nil {
 		if closeErr := e.cache.Close(ctx); err == nil {
@@ -131,23 +153,36 @@ func (e *Engine) Close(ctx context.Context) error {
 // compiled again: the Module shares it, and the last one that is closed, with
 // its instances, frees it. The name is for errors only.
 //
+// Compiling cannot be stopped. When ctx ends before it does, Compile returns the cause at once, and
+// what comes of it is freed.
+//
 // Errors to expect are ErrNotWasm, ErrComponent, ErrNoMemory,
 // *MissingImportError, *MemoryError, *ExportError, *meter.LimitError for code that
 // has too much of something, and others for code that is not valid.
 func (e *Engine) Compile(ctx context.Context, name string, source []byte) (*Module, error) {
+	return e.compile(ctx, name, source, func() {})
+}
+
+// compile is Compile that calls ended when nothing is compiled for this call any more, which may be
+// after it has returned.
+func (e *Engine) compile(ctx context.Context, name string, source []byte, ended func()) (*Module, error) {
 	c, found, err := e.codeOf(source, true)
 	if err != nil {
+		ended()
 		return nil, err
 	}
 	if !found {
-		c.err = c.compile(ctx, source)
-		close(c.ready)
+		go func() {
+			c.err = c.compile(context.WithoutCancel(ctx), source) // others may wait for it, too
+			close(c.ready)
+		}()
 	}
-	return c.module(name)
+	return c.module(ctx, name, ended)
 }
 
 // codeOf returns the code of these bytes with a reference for the caller. It is found when somebody
-// else compiles it, or has. Unless it is to be made, there may be none, which is nil.
+// else compiles it, or has. Unless it is to be made, there may be none, which is nil. Otherwise
+// module is to be called.
 func (e *Engine) codeOf(source []byte, make bool) (c *code, found bool, err error) {
 	sum := sha256.Sum256(source)
 	digest := hex.EncodeToString(sum[:])
@@ -164,6 +199,7 @@ func (e *Engine) codeOf(source []byte, make bool) (c *code, found bool, err erro
 		e.codes[digest] = c
 	}
 	c.refs++
+	e.compiling++
 	return c, found, nil
 }
 

@@ -1,6 +1,9 @@
 package vm
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What tests look at to see that nothing leaks.
 
@@ -72,5 +75,18 @@ func (e *Engine) InTurn(party string, do func()) {
 	if e.turns.take(context.Background(), party) == nil {
 		do()
 		e.turns.leave()
+	}
+}
+
+// WaitFreed returns when nothing is compiled any more.
+func (e *Engine) WaitFreed() {
+	for {
+		e.mu.Lock()
+		n := e.compiling
+		e.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -35,14 +35,15 @@ type Stranger struct {
 
 // CompileInTurn is Compile for code of strangers, of which one is compiled at a time, when it is
 // paid for. Code that is compiled already costs nothing, and waits for nobody. The error may be the
-// payer's, too, or the end of ctx.
+// payer's, too, or the end of ctx: what is being compiled then is paid for all the same, and has the
+// turn until it is over.
 func (e *Engine) CompileInTurn(ctx context.Context, name string, source []byte, by Stranger) (*Module, error) {
 	c, found, err := e.codeOf(source, false)
 	if err != nil {
 		return nil, err
 	}
 	if found {
-		return c.module(name)
+		return c.module(ctx, name, func() {})
 	}
 	var paid int64
 	if by.Payer != nil {
@@ -53,13 +54,13 @@ func (e *Engine) CompileInTurn(ctx context.Context, name string, source []byte, 
 	if err := e.turns.take(ctx, by.Party); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", name, err)
 	}
-	defer e.turns.leave()
 	began := time.Now()
-	module, err := e.Compile(ctx, name, source)
-	if by.Payer != nil {
-		by.Payer.Owe(max(0, Fuel(time.Since(began))*int64(workers())-paid))
-	}
-	return module, err
+	return e.compile(ctx, name, source, func() {
+		if by.Payer != nil {
+			by.Payer.Owe(max(0, Fuel(time.Since(began))*int64(workers())-paid))
+		}
+		e.turns.leave()
+	})
 }
 
 // payFor pays what compiling takes at least. What cannot be compiled is found out for a part of it.
