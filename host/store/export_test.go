@@ -36,3 +36,26 @@ const (
 	LogName    = logName
 	DamageName = damageName
 )
+
+// HoldDisk makes the file of a store that nobody has written to yet one that takes next to nothing, until release.
+func HoldDisk(t *testing.T, s Store) (release func()) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := s.(*file).journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_ = j.file.file.Close()
+	j.file.file = w
+	return func() { _ = r.Close() } // which fails
+}
+
+// Backlog is how many bytes of changes wait for the disk.
+func Backlog(s Store) int {
+	j := s.(*file).journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.pending)
+}

@@ -81,7 +81,7 @@ func openFile(options FileOptions, limits Limits) (_ *file, err error) {
 	}
 	m.journal = &journal{
 		log: options.Logger, file: opened, sync: options.Sync, snapshot: m.snapshot,
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		waiting: make(map[string]int), wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	go m.journal.run()
 	return &file{Memory: m, lock: lock}, nil

@@ -8,8 +8,10 @@ import (
 	"time"
 )
 
-// maxBacklog is how many bytes of changes may wait for the disk. Beyond it the
-// store takes no more until the disk has caught up.
+// maxBacklog is how many bytes of changes may wait for the disk, of all tenants, one of which the operator is.
+// Another change of a tenant's is taken until the disk has caught up if with it no more of the tenant's wait than
+// would be free: so who writes as fast as he can has half of it, and leaves as much to the others. Of whom nothing
+// waits one change is taken in any case, as large as he may keep it.
 const maxBacklog = 16 << 20
 
 // retryAfter is how long to wait before a disk that failed is tried again.
@@ -26,9 +28,10 @@ type journal struct {
 	// records that make what there is then.
 	snapshot func(cut func()) []record
 
-	mu      sync.Mutex // guards what follows
-	pending []byte     // changes that are not written yet
-	spare   []byte     // what pending was before; the goroutine reads it
+	mu      sync.Mutex     // guards what follows
+	pending []byte         // changes that are not written yet
+	waiting map[string]int // how many bytes of these are each tenant's
+	spare   []byte         // what pending was before; the goroutine reads it
 	closed  bool
 
 	wake   chan struct{} // there are some, or it is closed
@@ -76,15 +79,23 @@ func (j *journal) requeue(q *queue, item []byte) {
 func (j *journal) put(r *record, forced bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !forced && (j.closed || j.failed.Load() || len(j.pending) > maxBacklog) {
+	if !forced && (j.closed || j.failed.Load() || !j.room(r)) {
 		return ErrUnavailable
 	}
+	before := len(j.pending)
 	j.pending = r.appendTo(j.pending)
+	j.waiting[r.ns.Tenant] += len(j.pending) - before
 	select {
 	case j.wake <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// room tells whether the change may wait for the disk. The caller holds mu.
+func (j *journal) room(r *record) bool {
+	mine := j.waiting[r.ns.Tenant]
+	return mine == 0 || mine+len(r.name)+len(r.value) <= maxBacklog-len(j.pending)
 }
 
 // take is what waits to be written, and tells whether the journal is closed.
@@ -93,6 +104,7 @@ func (j *journal) take() (changes []byte, closed bool) {
 	defer j.mu.Unlock()
 	changes = j.pending
 	j.pending = j.spare[:0]
+	clear(j.waiting)
 	if j.spare = changes; cap(j.spare) > maxBacklog/16 {
 		j.spare = nil // what a burst needed is not kept
 	}
@@ -183,6 +195,7 @@ func (j *journal) rewrite(changes []byte) error {
 		defer j.mu.Unlock()
 		changes = append(changes, j.pending...)
 		j.pending = nil
+		clear(j.waiting)
 	})
 	err := j.file.replace(records)
 	if err != nil && !j.failed.Load() {
