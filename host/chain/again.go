@@ -20,7 +20,7 @@ const mostAgain = 3
 // filter is at a limit, and another instance is at it, too.
 func (s *Stream) mayAskAgain(d *direction, f *filterStream, err error, tries int) bool {
 	switch {
-	case err == nil, d.step < 0, !f.lost.Load(), s.ctx.Err() != nil:
+	case err == nil, d.step < 0, !f.lost.Load(), f.closed.Load(), s.ctx.Err() != nil:
 		return false
 	case errors.Is(err, plugin.ErrInstanceLost):
 		return tries < mostAgain // another stream's doing
@@ -31,8 +31,7 @@ func (s *Stream) mayAskAgain(d *direction, f *filterStream, err error, tries int
 
 // enlistAgain is enlist for a stream whose instance is gone.
 func (s *Stream) enlistAgain(f *filterStream) bool {
-	f.state = notReached
-	f.lost.Store(false)
+	s.unsay(f)
 	return s.enlist(f)
 }
 
@@ -47,7 +46,7 @@ func (s *Stream) keepHead(d *direction, f *filterStream, endOfStream bool) {
 // was to be shown to it once more, on another instance. It has not changed the head: what that
 // meant for the request would have to be taken back. Nor is it gathering a document.
 func (s *Stream) mayShowAgain(d *direction, f *filterStream, told, trailers bool, tries int) bool {
-	return d.step > 0 && !d.sent && !f.shown && f.lost.Load() && tries < mostAgain && s.ctx.Err() == nil &&
+	return d.step > 0 && !d.sent && !f.shown && f.lost.Load() && !f.closed.Load() && tries < mostAgain && s.ctx.Err() == nil &&
 		(told || !trailers && f.parts[f.way(d)] == nil) &&
 		d.next == f.index+d.step && s.connection.Load() == noConnection && slices.Equal(f.head, d.fields.Pairs())
 }
@@ -55,7 +54,16 @@ func (s *Stream) mayShowAgain(d *direction, f *filterStream, told, trailers bool
 // askAgain calls the filter with the request's head on another instance. False means that s.local
 // is set, or that the stream goes on without the filter.
 func (s *Stream) askAgain(d *direction, f *filterStream) bool {
-	f.state = notReached
-	f.lost.Store(false)
+	s.unsay(f)
 	return s.headerStage(d, f, false) && f.state == open
+}
+
+// unsay takes back what the filter has said on an instance that is gone, before another one is asked
+// from the beginning: its hints, what it let go of, and the properties that it has set.
+func (s *Stream) unsay(f *filterStream) {
+	f.state, f.skip, f.refused, f.forAnswers = notReached, 0, false, false
+	f.lost.Store(false)
+	f.resumed[0].Store(false)
+	f.resumed[1].Store(false)
+	s.forgetValues(f)
 }

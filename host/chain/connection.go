@@ -136,16 +136,15 @@ func (s *Stream) ConnectionClosed(downstream, upstream abi.PeerType) {
 	}
 }
 
-// cutConnection ends a connection that a filter has closed while it was not being
-// called.
-func (s *Stream) cutConnection() {
+// cut ends a stream that a filter has closed while it was not being called.
+func (s *Stream) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.connection.Load() != openConnection || s.local != nil {
+	if s.connection.Load() == closedConnection || s.local != nil {
 		return
 	}
 	for i := range s.filters {
-		if f := &s.filters[i]; f.closed.Load() {
+		if f := &s.filters[i]; f.closed.Load() && f.state == open {
 			s.abort(f)
 			s.interrupt()
 			return
@@ -167,7 +166,7 @@ func (s *Stream) bodyOf(d *direction, f *filterStream) plugin.Stages {
 			stage = plugin.UpstreamData
 		}
 	}
-	if !f.wants(stage) {
+	if !f.wantsBody(d, stage) {
 		return 0
 	}
 	return stage

@@ -37,16 +37,6 @@ func (f *filterStream) CallsOver() {
 	wake(f.stream.response.wake)
 }
 
-// SetStage implements plugin.State. In an answer to a call a filter may have made longer
-// what it holds.
-func (f *filterStream) SetStage(stage plugin.Stages) {
-	before := f.stage
-	f.stage = stage
-	if before == plugin.Answer && stage == 0 && f.filter.Plugin.Holds() {
-		f.recount()
-	}
-}
-
 // recount is countHeld after a callback that was no stage of the stream's.
 func (f *filterStream) recount() {
 	s := f.stream
@@ -187,15 +177,13 @@ func (f *filterStream) SendLocalResponse(r abi.LocalResponse) abi.Status {
 			where = "connection"
 		}
 		s.outcome = Outcome{Verdict: VerdictDeny, Filter: f.name(), Reason: "denied in the " + where + ": " + reason}
-		l := &Local{Status: int(r.StatusCode), Abort: true, by: f, from: -1}
+		l := &Local{Status: int(r.StatusCode), Abort: true, from: -1}
 		l.json(fmt.Sprintf("denied by filter %q: %s", f.name(), reason), s.info.RequestID)
 		s.answer(l)
 	} else {
 		status = s.filterAnswer(f, r)
 	}
-	if f.stage == plugin.Answer && s.local != nil {
-		s.interrupt()
-	}
+	f.word.answered = s.local != nil
 	return status
 }
 
@@ -227,22 +215,20 @@ func (f *filterStream) ContinueStream(t abi.StreamType) abi.Status {
 }
 
 // CloseStream implements hostcall.Context: the stream is cut as soon as the
-// chain comes to it, whichever half was named.
+// chain comes to it, whichever half was named; in a callback of the stream's, when that is over.
 func (f *filterStream) CloseStream(t abi.StreamType) abi.Status {
 	if !t.Valid() {
 		return abi.StatusBadArgument
 	}
-	s := f.stream
-	first := !f.closed.Swap(true)
-	wake(s.request.wake)
-	wake(s.response.wake)
-	switch {
-	case f.stage == plugin.Answer && s.local == nil:
-		s.abort(f)
-		s.interrupt()
-	case f.stage == 0 && first && s.connection.Load() == openConnection:
-		go s.cutConnection() // the stream is locked before the instance
+	if f.stage != 0 && f.stage != plugin.Log {
+		f.word.closed = true
+		return abi.StatusOK
 	}
+	if !f.closed.Swap(true) && f.stage == 0 {
+		go f.stream.cut() // the stream is locked before the instance
+	}
+	wake(f.stream.request.wake)
+	wake(f.stream.response.wake)
 	return abi.StatusOK
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/callout"
+	"github.com/sluice-gateway/sluice/host/capability"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/foreign"
@@ -32,6 +33,19 @@ func filter(t *testing.T, does func(f *driven, c *hosttest.Callback, n int) *hos
 	f := &driven{Driver: hosttest.NewDriver(t), onFailure: chain.Deny}
 	f.Next = func(c *hosttest.Callback, n int) *hosttest.HostCall { return does(f, c, n) }
 	return f
+}
+
+// crash has the filter crash in the callback that runs.
+func (f *driven) crash() *hosttest.HostCall { return f.Call("proc_exit", 1) }
+
+// set has the filter set a property, whose path is written with NULs.
+func (f *driven) set(path, value string) *hosttest.HostCall {
+	return f.Call("proxy_set_property", path, value)
+}
+
+// refuse has the filter answer with a status of its own.
+func (f *driven) refuse(status int) *hosttest.HostCall {
+	return f.Call("proxy_send_local_response", status, "", "no", "", 0, 0)
 }
 
 // read is what the call before gave the guest in the first of its results, a text.
@@ -66,16 +80,34 @@ func drivenChain(t *testing.T, filters ...*driven) *chain.Chain {
 	return c
 }
 
+// onlyDriven are grants of nothing but being driven.
+func onlyDriven(t *testing.T) *capability.Grants {
+	t.Helper()
+	var set capability.Set
+	set.Grant(capability.ForeignFunctions, "drive.it")
+	grants, err := set.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grants
+}
+
 // requesting opens a stream, which is closed with the test.
 func requesting(t *testing.T, c *chain.Chain, method, target string) *chain.Stream {
+	t.Helper()
+	s := opening(t, c, method, target)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// opening opens a stream.
+func opening(t *testing.T, c *chain.Chain, method, target string) *chain.Stream {
 	t.Helper()
 	call, err := dockerapi.Classify(method, target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := c.Open(t.Context(), chain.Info{RequestID: "1", Method: method, Protocol: "HTTP/1.1", Call: call}, nil)
-	t.Cleanup(s.Close)
-	return s
+	return c.Open(t.Context(), chain.Info{RequestID: "1", Method: method, Protocol: "HTTP/1.1", Call: call}, nil)
 }
 
 // service is an upstream "svc" on a unix socket.
@@ -100,6 +132,9 @@ func service(t *testing.T, answer http.HandlerFunc) map[string]*callout.Upstream
 	t.Cleanup(upstream.Close)
 	return map[string]*callout.Upstream{"svc": upstream}
 }
+
+// nothing answers with nothing.
+func nothing(http.ResponseWriter, *http.Request) {}
 
 // aCall is the head of a call to a service.
 var aCall = string(abi.NewHeaderMap([]abi.Pair{{Key: ":method", Value: "GET"}, {Key: ":path", Value: "/"}, {Key: ":authority", Value: "svc"}}).Encoded())

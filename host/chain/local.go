@@ -17,8 +17,6 @@ type Local struct {
 	// Abort cuts the connection instead: a filter closed the stream.
 	Abort bool
 
-	by *filterStream // whose local response it is; nil for the gateway's own
-
 	// from is the filter whose response stages it passes first; -1 for none.
 	from int
 }
@@ -35,26 +33,28 @@ func (s *Stream) Local() *Local {
 // then takes its head and body through ResponseHeaders and ResponseBody as if
 // the engine had sent them: it passes the filters that its sender has before
 // it, and the sender itself where that has not seen a response yet. A stage of
-// theirs may put another local response in its place; then Local is set again.
+// theirs may put another local response in its place; then Local is set again. Where there is
+// none it is the gateway's 500: a stream that has been stopped does not go on.
 func (s *Stream) BeginLocal() *Local {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.local == nil { // which nobody has seen
+		s.gatewayAnswer(VerdictFail, nil, 500, "sluice: the request was stopped, and nobody has said why", "stopped without a reason")
+	}
 	l := s.local
 	s.local = nil
-	if l != nil {
-		d := &s.response
-		if s.answers++; s.answers > len(s.filters)+1 {
-			l.from = -1 // each filter was asked: nothing can go round for ever
-		}
-		d.first, d.next, d.at, d.sent = l.from, l.from, nowhere, false
-		for i := range s.filters {
-			f := &s.filters[i]
-			f.letGo(1)
-			f.parts[1].reset()
-			f.trailed[1] = false
-			f.skip &^= d.body // it spoke of the body that is replaced
-			f.splitter = nil
-		}
+	d := &s.response
+	if s.answers++; s.answers > len(s.filters)+1 {
+		l.from = -1 // each filter was asked: nothing can go round for ever
+	}
+	d.first, d.next, d.at, d.sent = l.from, l.from, nowhere, false
+	for i := range s.filters {
+		f := &s.filters[i]
+		f.letGo(1)
+		f.parts[1].reset()
+		f.trailed[1] = false
+		f.skip &^= d.body // it spoke of the body that is replaced
+		f.splitter = nil
 	}
 	return l
 }
@@ -128,7 +128,7 @@ func (s *Stream) filterAnswer(f *filterStream, r abi.LocalResponse) abi.Status {
 	if len(r.Body) > s.chain.BodyLimit {
 		return abi.StatusBadArgument
 	}
-	l := &Local{Status: int(r.StatusCode), Body: r.Body, from: f.answerFrom(), by: f}
+	l := &Local{Status: int(r.StatusCode), Body: r.Body, from: f.answerFrom()}
 	typed := false
 	for _, p := range r.Headers {
 		if len(p.Key) > 0 && p.Key[0] == ':' {

@@ -213,16 +213,13 @@ func (f *filterStream) SetProperty(path string, data []byte) abi.Status {
 	case !known && len(s.values) >= maxValues, size > maxValueBytes:
 		return abi.StatusBadArgument
 	}
-	if s.values == nil {
-		s.values = make(map[string]value)
-	}
-	s.values[path] = value{data: append([]byte(nil), data...), by: f}
-	s.size = size
+	f.setValue(path, data)
 	return abi.StatusOK
 }
 
 // setSkip takes the hint. It is the filter's own word about itself, and can be
-// taken back while the body has not come to it.
+// taken back while the body has not come to it. What the filter holds is a promise of its
+// own: it is called until it has let go of that.
 func (f *filterStream) setSkip(body plugin.Stages, value []byte) {
 	if string(value) == "skip" {
 		f.skip |= body

@@ -149,17 +149,17 @@ func (s *Stream) EndsInRecords() bool {
 func (s *Stream) push(d *direction, i int, data []byte, endOfStream bool) bool {
 	for ; i != d.end; i += d.step {
 		f := &s.filters[i]
+		if s.hasClosed(f) {
+			return false
+		}
 		switch {
 		case s.bodyOf(d, f) == 0:
+			data = s.left(d, f, data)
 			if s.follow(d, f, endOfStream) && !s.trailerStage(d, f) {
 				return false
 			}
 			continue
 		case len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load():
-			if f.closed.Load() {
-				s.abort(f)
-				return false
-			}
 			continue
 		case f.splitter != nil && d == &s.response:
 			return s.recordStage(d, f, data, endOfStream)

@@ -23,6 +23,9 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 	}
 	for i := d.first; i != d.end; i += d.step {
 		f := &s.filters[i]
+		if s.hasClosed(f) {
+			return nil, false
+		}
 		if i == d.next {
 			d.at = i // and whoever had it before has no part in it any more
 			ended := endOfStream && len(data) == 0 && !(isBody && d.trailers.Len() > 0 && f.filter.Plugin.Stages()&d.after != 0)
@@ -40,7 +43,8 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 		if !isBody {
 			continue
 		}
-		if !f.wants(d.body) {
+		if !f.wantsBody(d, d.body) {
+			data = s.left(d, f, data)
 			if !s.follow(d, f, endOfStream) {
 				continue
 			}
@@ -50,11 +54,7 @@ func (s *Stream) run(d *direction, data []byte, endOfStream, isBody bool) (out [
 			continue
 		}
 		if len(data) == 0 && !endOfStream && !f.released(d) && !f.lost.Load() {
-			switch {
-			case f.closed.Load():
-				s.abort(f)
-				return nil, false
-			case f.holding[f.way(d)] != 0 && !d.sent && i+d.step == d.next:
+			if f.holding[f.way(d)] != 0 && !d.sent && i+d.step == d.next {
 				return nil, false // the head with what it holds
 			}
 			continue
@@ -212,10 +212,6 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 	if part != nil {
 		whole := s.isDocument(d)
 		if whole && !endOfStream && !f.lost.Load() {
-			if f.closed.Load() {
-				s.abort(f)
-				return nil, false
-			}
 			part.gathering = true
 			held.keep()
 			s.countHeld(d, f)
@@ -243,6 +239,7 @@ func (s *Stream) bodyStage(d *direction, f *filterStream, data []byte, endOfStre
 		action, err = s.callBody(d, f, stage, size, told)
 	}
 	if err == nil && f.refused && action != abi.ActionContinue && (trailers || !endOfStream) {
+		f.takeBackChanges()
 		err = errNotGranted // and what it makes of what comes next is not to be taken for its word
 	}
 	switch {
@@ -391,10 +388,10 @@ func (h *heldBody) putBack() {
 }
 
 // released tells whether the filter holds a part of the body that
-// continue_stream has set free since.
+// continue_stream has set free since. One whose instance is gone may have said so and crashed.
 func (f *filterStream) released(d *direction) bool {
 	way := f.way(d)
-	return len(f.bodies[way].buffer.Bytes) > 0 && f.resumed[way].Load() && (f.parts[way] == nil || !f.parts[way].gathering)
+	return len(f.bodies[way].buffer.Bytes) > 0 && f.resumed[way].Load() && !f.lost.Load() && (f.parts[way] == nil || !f.parts[way].gathering)
 }
 
 // saved is a message's head before a callback.
@@ -405,18 +402,14 @@ type saved struct {
 // snapshot keeps what a callback may change, where the filter's policy goes on
 // after a failure: what a crashed filter has left half done is nobody's decision.
 func (s *Stream) snapshot(d *direction, f *filterStream) saved {
-	if f.filter.OnFailure == Deny || d.sent {
+	if f.filter.OnFailure == Deny || d.sent || d.at != f.index {
 		return saved{}
 	}
 	return saved{fields: append([]abi.Pair(nil), d.fields.Pairs()...)}
 }
 
-// restore takes back what a crashed callback has done.
+// restore makes a head what it was before a stage that counts for nothing.
 func (s *Stream) restore(d *direction, f *filterStream, before saved) {
-	if s.local != nil && s.local.by == f {
-		s.local = nil
-		s.outcome, s.details = Outcome{}, ""
-	}
 	if before.fields != nil {
 		d.fields.SetPairs(before.fields)
 	}
@@ -450,8 +443,8 @@ func (s *Stream) stopped(d *direction, f *filterStream) bool {
 // the filter.
 func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, before saved) (goesOn, lost bool) {
 	way := f.way(d)
-	f.holding[way] = stage
-	defer func() { f.holding[way] = 0 }()
+	f.holding[way], f.awaited[way] = stage, true
+	defer func() { f.holding[way], f.awaited[way] = 0, false }()
 	began := time.Now()
 	defer func() { f.paused += time.Since(began) }()
 	timer := time.NewTimer(s.chain.PauseLimit - f.paused)
@@ -463,8 +456,8 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 	for {
 		switch {
 		case f.lost.Load():
-			// Nobody is left to let go of the stream, and what the callback has
-			// done that the instance was lost by counts for nothing.
+			// Nobody is left to let go of the stream, and the stage counts for nothing.
+			f.takeBackChanges()
 			s.restore(d, f, before)
 			if s.local != nil {
 				return false, false
@@ -485,6 +478,7 @@ func (s *Stream) await(d *direction, f *filterStream, stage plugin.Stages, befor
 			f.forAnswers = false
 			return true, false
 		case f.refused:
+			f.takeBackChanges()
 			s.restore(d, f, before)
 			return s.fail(f, errNotGranted), true
 		}
@@ -685,8 +679,13 @@ func host(s string) bool {
 // fail applies the filter's policy after it could not answer. True means that
 // the stream goes on without it; false that s.local is set.
 func (s *Stream) fail(f *filterStream, err error) bool {
+	if s.hasClosed(f) {
+		return false // before that
+	}
 	if f.filter.OnFailure == Allow && s.ctx.Err() == nil {
 		f.state = bypassed
+		wake(s.request.wake) // what it holds of the other direction goes on
+		wake(s.response.wake)
 		s.outcome.Filter, s.outcome.Reason = f.name(), "bypassed (on_failure: allow): "+err.Error()
 		return true
 	}

@@ -143,6 +143,7 @@ type Stream struct {
 type value struct {
 	data []byte
 	by   *filterStream
+	turn uint32 // the filter's turn in which it was set, see setValue
 }
 
 // direction is one half of a stream.
@@ -205,8 +206,16 @@ type filterStream struct {
 	resumed  [2]atomic.Bool // continue_stream was called: request, response
 	// forAnswers says that it is waited for only while calls of its are under way.
 	forAnswers bool
-	closed     atomic.Bool // close_stream was called
+	closed     atomic.Bool // close_stream was called, in a callback that is over or in another's
 	lost       atomic.Bool // its instance is gone
+
+	word    word // see word.go
+	changes []change
+	turn    uint32
+	// awaited says that await waits for what it holds of a direction, and answerHead is that one's
+	// head before the answer to a call that runs, where nobody does.
+	awaited    [2]bool
+	answerHead [2]saved
 
 	// paused is how long the stream has waited for it, in all.
 	paused time.Duration
@@ -378,6 +387,8 @@ func (f *filterStream) reset() {
 	f.state, f.stage, f.skip, f.answered = notReached, 0, 0, false
 	f.records, f.splitter, f.record, f.connected, f.refused, f.shown = false, nil, noRecord, false, false, false
 	clear(f.head)
+	clear(f.changes)
+	f.changes = f.changes[:0]
 	f.heldSince, f.paused = [2]time.Time{}, 0
 	for d := range f.bodies {
 		f.parts[d].reset()

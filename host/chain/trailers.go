@@ -120,7 +120,7 @@ func (s *Stream) awaitAnswers(d *direction, f *filterStream, before saved) (goes
 	}
 	way := f.way(d)
 	f.forAnswers = true
-	goesOn, lost := s.await(d, f, s.bodyOf(d, f), before)
+	goesOn, lost := s.await(d, f, d.body, before)
 	letGo = f.forAnswers // if not, the calls are over, and it has said nothing
 	f.forAnswers = false
 	if lost {

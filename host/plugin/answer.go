@@ -123,10 +123,11 @@ func (call *pendingCall) deliverNow(a answer, last bool, c callback, args ...int
 			call.end()
 		}
 		i.current = &i.root
+		well := false
 		if state != nil && i.stateOf(call.owner) == state {
 			i.current = state
 			state.SetStage(i.contexts[call.owner].answerStage())
-			defer state.SetStage(0)
+			defer func() { state.EndStage(well) }()
 		}
 		values := [5]uint64{rootID, uint64(call.id)}
 		for n, arg := range args {
@@ -143,7 +144,8 @@ func (call *pendingCall) deliverNow(a answer, last bool, c callback, args ...int
 		}
 		i.callouts.answer, i.callouts.about = answer{}, nil
 		i.current = &i.root
-		wanted = err == nil && !call.dropped
+		well = err == nil
+		wanted = well && !call.dropped
 		return err
 	})
 	return wanted, late

@@ -160,11 +160,15 @@ func (i *Instance) configure(c callback, what string, buffer abi.BufferType, con
 
 // call enters the guest with up to three arguments. The caller holds the lock.
 // A guest that does not export the function has nothing to say: 0, no error.
-// Any error takes the instance out of service.
+// Any error takes the instance out of service. Without one the callback's word stands, and
+// the instance may be lost all the same: by the end of another stream, which comes behind it.
 func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	f := i.funcs[c]
-	if f == nil {
+	switch {
+	case f == nil:
 		return 0, nil
+	case i.lost.Load():
+		return 0, ErrInstanceLost
 	}
 	i.taken = 0
 	stage := stageOf[c]
@@ -193,9 +197,7 @@ func (i *Instance) call(c callback, args ...uint64) (uint64, error) {
 	}
 	if len(i.finished) > 0 {
 		used := i.used // by this callback, and not by the ends of others' streams
-		if err := i.finish(); err != nil {
-			return 0, err
-		}
+		i.finish()
 		i.used = used
 	}
 	return result, nil
@@ -298,20 +300,20 @@ func (i *Instance) shutdown() {
 			return // lose has closed it
 		}
 	}
+	if i.lost.Load() {
+		return
+	}
 	i.close()
 }
 
-// finish deletes the contexts that called proxy_done. The caller holds the
-// lock.
-func (i *Instance) finish() error {
+// finish deletes the contexts that called proxy_done. A trap of theirs is not that of the callback
+// before. The caller holds the lock.
+func (i *Instance) finish() {
 	for len(i.finished) > 0 {
 		stream := i.finished[len(i.finished)-1]
 		i.finished = i.finished[:len(i.finished)-1]
-		if err := stream.delete(); err != nil {
-			return err
-		}
+		_ = stream.delete() // a trap has been dealt with by call, and none is left then
 	}
-	return nil
 }
 
 // newID returns a context id that is not in use.

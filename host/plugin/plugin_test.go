@@ -98,6 +98,8 @@ type state struct {
 
 func (s *state) SetStage(stage plugin.Stages) { s.stages = append(s.stages, stage) }
 
+func (s *state) EndStage(bool) { s.stages = append(s.stages, 0) }
+
 func (s *state) HeaderMap(abi.MapType, hostcall.Access) (*abi.HeaderMap, abi.Status) {
 	return &s.fields, abi.StatusOK
 }

@@ -12,11 +12,13 @@ import (
 // State is the part of a stream that a filter's host calls act upon.
 type State interface {
 	hostcall.Context
-	// SetStage tells which stage's callback is about to run, or 0 after it. It
-	// is called under the instance's lock, so that host calls made meanwhile
-	// from another context of the instance, in a tick for example, find the
+	// SetStage tells which stage's callback is about to run, and EndStage that it is
+	// over, and whether it came to its end: what one has done that did not is nobody's
+	// decision. They are called under the instance's lock, so that host calls made
+	// meanwhile from another context of the instance, in a tick for example, find the
 	// stream closed to them.
 	SetStage(Stages)
+	EndStage(well bool)
 	// Tenant is whose request the stream is, "" where nobody knows. It has its turn with
 	// those of the same.
 	Tenant() string
@@ -194,7 +196,7 @@ func (s *Stream) enter(c callback, size int, args ...uint64) (abi.Action, error)
 	result, err := i.call(c, args...)
 	i.vm.SetFuel(budget)
 	s.usage.note(i.used, budget+granted, granted, i.plugin.streamBudget)
-	s.state.SetStage(0)
+	s.state.EndStage(err == nil)
 	if err != nil {
 		return abi.ActionPause, err
 	}
@@ -227,8 +229,8 @@ func (s *Stream) Done() (pending bool) {
 	s.last.begin(&s.usage, i.plugin.streamBudget, vm.Fuel(i.plugin.options.CallTimeout))
 	s.state.SetStage(Log)
 	answer, err := s.callLast(onDone)
-	s.state.SetStage(0)
-	if err != nil {
+	s.state.EndStage(err == nil)
+	if err != nil || i.lost.Load() {
 		return false
 	}
 	// A guest that has called proxy_done meanwhile is done, whatever it answers.
@@ -257,7 +259,7 @@ func (s *Stream) delete() error {
 			break
 		}
 	}
-	s.state.SetStage(0)
+	s.state.EndStage(err == nil)
 	if _, there := i.contexts[s.id]; there { // it is not after a trap
 		delete(i.contexts, s.id)
 		i.plugin.giveContexts(1)

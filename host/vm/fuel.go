@@ -44,6 +44,7 @@ func (i *Instance) Charge(units int64) bool {
 	if units <= 0 {
 		return i.left() >= 0
 	}
+	units = min(units, 1<<62) // of which there is never as much, and less than nothing can be left
 	// Usually the slice has as much, and then that is all there is to do.
 	if left := int64(i.tank.Get()) - units; left >= 0 {
 		i.tank.Set(uint64(left))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,6 +121,30 @@ func TestHostCallsCanCharge(t *testing.T) {
 	var trap *vm.TrapError
 	if !errors.As(err, &trap) || !trap.OutOfFuel {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A host call that costs more than there can ever be is not paid for by what it leaves.
+func TestAPriceBeyondAllFuelIsNeverPaid(t *testing.T) {
+	var i *vm.Instance
+	var paid []bool
+	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
+		return func(_ context.Context, _ api.Module, stack []uint64) {
+			for range 4 {
+				paid = append(paid, i.Charge(math.MaxInt64))
+			}
+			stack[0] = 0
+		}, true
+	}})
+	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	_, err = i.Func("log").Call()
+	var trap *vm.TrapError
+	if !errors.As(err, &trap) || !trap.OutOfFuel || slices.Contains(paid, true) {
+		t.Errorf("it was paid, %v, and the call ends with %v", paid, err)
 	}
 }
 
