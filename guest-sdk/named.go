@@ -112,11 +112,10 @@ func (n *Named) place() dockerjson.Value {
 			continue
 		}
 		at, err := strconv.Atoi(string(step.Raw()))
-		elements := v.Elements()
-		if err != nil || at < 0 || at >= len(elements) {
+		if err != nil {
 			return dockerjson.Value{}
 		}
-		v = elements[at]
+		v = v.Element(at)
 	}
 	return v
 }

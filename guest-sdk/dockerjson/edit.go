@@ -27,10 +27,10 @@ func (v Value) Insert(key, json string) {
 	}
 	n := v.node()
 	text := Quote(key) + ":" + json
-	if n.count > 0 || n.inserted {
+	if n.after > v.index+1 || slices.Contains(v.doc.inserted, v.index) {
 		text = "," + text
 	}
-	n.inserted = true
+	v.doc.inserted = append(v.doc.inserted, v.index)
 	v.doc.edits = append(v.doc.edits, edit{n.end - 1, n.end - 1, text})
 }
 
@@ -54,7 +54,10 @@ func (d *Document) Bytes() []byte {
 		return d.text
 	}
 	// Stable: insertions at one place stay in the order in which they were made.
-	slices.SortStableFunc(d.edits, func(a, b edit) int { return int(a.start) - int(b.start) })
+	byPlace := func(a, b edit) int { return int(a.start) - int(b.start) }
+	if !slices.IsSortedFunc(d.edits, byPlace) {
+		slices.SortStableFunc(d.edits, byPlace)
+	}
 	size := len(d.text)
 	at := int32(0)
 	for _, e := range d.edits {

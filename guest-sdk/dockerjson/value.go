@@ -55,10 +55,19 @@ func (k Kind) String() string {
 
 // Document is a parsed JSON text with the edits made to it. It is for one goroutine.
 type Document struct {
-	text  []byte
-	nodes []node
-	err   error
-	edits []edit
+	text     []byte
+	nodes    nodes
+	err      error
+	edits    []edit
+	inserted []int32 // the objects that edits gave a member, so that the next one needs a comma
+	indexes  []index
+	decoded  []byte // where strings are that had escapes; what is full is left to them
+	walk     walk
+}
+
+// walk is how far a list has been gone through.
+type walk struct {
+	list, at, node int32
 }
 
 // Err returns the first refusal of a lookup or edit, nil when every answer so far was certain. A document with an error
@@ -68,7 +77,7 @@ func (d *Document) Err() error { return d.err }
 // Root returns the document's outermost value.
 // It is Absent in the zero Document, which stands for an empty body.
 func (d *Document) Root() Value {
-	if len(d.nodes) == 0 {
+	if d.nodes.count == 0 {
 		return Value{d, -1}
 	}
 	return Value{d, 0}
@@ -83,14 +92,31 @@ type Value struct {
 
 func (v Value) absent() bool { return v.doc == nil || v.index < 0 }
 
-func (v Value) node() *node { return &v.doc.nodes[v.index] }
+func (v Value) node() *node { return v.doc.nodes.at(v.index) }
 
 // Kind returns the value's kind.
 func (v Value) Kind() Kind {
 	if v.absent() {
 		return Absent
 	}
-	return v.node().kind
+	return kindOf(v.doc.text[v.node().start])
+}
+
+// kindOf is the kind of the value that begins so.
+func kindOf(c byte) Kind {
+	switch c {
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case '"':
+		return String
+	case 't', 'f':
+		return Bool
+	case 'n':
+		return Null
+	}
+	return Number
 }
 
 // IsSet tells whether the value is there and not null. The engine treats null like absence.
@@ -112,7 +138,8 @@ func (v Value) Get(name string) Value {
 	if !v.want(Object) {
 		return found
 	}
-	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+	all := v.doc.candidates(v.index, name)
+	for i := all.next(); i != 0; i = all.next() {
 		if !v.doc.folds(i, name) {
 			continue
 		}
@@ -130,7 +157,8 @@ func (v Value) Member(name string) Value {
 	if !v.want(Object) {
 		return Value{v.doc, -1}
 	}
-	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+	all := v.doc.candidates(v.index, name)
+	for i := all.next(); i != 0; i = all.next() {
 		if v.doc.is(i, name) {
 			return Value{v.doc, i}
 		}
@@ -163,52 +191,87 @@ func (v Value) Descendants(name string) []Value {
 		return nil
 	}
 	var out []Value
-	end := v.node().end
-	for i := v.index + 1; i < int32(len(v.doc.nodes)) && v.doc.nodes[i].start < end; i++ {
-		if v.doc.nodes[v.doc.nodes[i].parent].kind == Object && v.doc.is(i, name) {
+	end := v.doc.nodes.next(v.index)
+	for i := v.index + 1; i < end; i++ {
+		if v.doc.nodes.at(i).key != 0 && v.doc.is(i, name) {
 			out = append(out, Value{v.doc, i})
 		}
 	}
 	return out
 }
 
-// first returns the index of the first member or element, 0 for none. v is not absent.
-func (v Value) first() int32 {
-	if v.node().count == 0 {
-		return 0
+// Element returns the element at a place of an array, counted from 0; Absent when there is none. Whoever goes through a list in its
+// order needs no [Value.Elements].
+func (v Value) Element(at int) Value {
+	none := Value{v.doc, -1}
+	if !v.want(Array) || at < 0 {
+		return none
 	}
-	return v.index + 1
+	w := &v.doc.walk
+	if w.list != v.index || int(w.at) > at || w.node == 0 {
+		*w = walk{list: v.index, node: v.index + 1}
+	}
+	end := v.node().after
+	for int(w.at) < at && w.node < end {
+		w.node = v.doc.nodes.next(w.node)
+		w.at++
+	}
+	if w.node >= end {
+		*w = walk{}
+		return none
+	}
+	return Value{v.doc, w.node}
 }
 
+// first returns the first member or element, and the end of all of them. v is an array or an object.
+func (v Value) first() (first, end int32) { return v.index + 1, v.node().after }
+
 func (v Value) children() []Value {
-	n := v.node()
-	if n.count == 0 {
+	count := v.Len()
+	if count == 0 {
 		return nil
 	}
-	out := make([]Value, 0, n.count)
-	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
-		out = append(out, Value{v.doc, i})
+	out := make([]Value, count)
+	i, _ := v.first()
+	for at := range out {
+		out[at] = Value{v.doc, i}
+		i = v.doc.nodes.next(i)
 	}
 	return out
 }
 
 // folds tells whether the engine would store member i in the field called name.
 func (d *Document) folds(i int32, name string) bool {
-	n := &d.nodes[i]
-	if n.plainKey && int(n.keyEnd-n.keyStart) != len(name) {
-		return false
+	key := d.nodes.at(i).key
+	if key > 0 {
+		end := int(key) + len(name)
+		if end >= len(d.text) || d.text[end] != '"' {
+			return false
+		}
+		return folds(d.text[key:end], name)
 	}
-	return folds(d.text[n.keyStart:n.keyEnd], name)
+	return folds(nameAt(d.text, key), name)
 }
 
 // is tells whether member i is called name.
 func (d *Document) is(i int32, name string) bool {
-	n := &d.nodes[i]
-	raw := d.text[n.keyStart:n.keyEnd]
-	if n.plainKey {
-		return string(raw) == name
+	key := d.nodes.at(i).key
+	if key > 0 {
+		end := int(key) + len(name)
+		return end < len(d.text) && d.text[end] == '"' && string(d.text[key:end]) == name
 	}
-	return decode(raw) == name
+	raw := nameAt(d.text, key)
+	for _, r := range name {
+		if len(raw) == 0 {
+			return false
+		}
+		c, size := nextRune(raw)
+		if c != r {
+			return false
+		}
+		raw = raw[size:]
+	}
+	return len(raw) == 0
 }
 
 // Key returns the name of the member that this value is, escapes resolved; "" for elements and the root.
@@ -216,8 +279,12 @@ func (v Value) Key() string {
 	if v.absent() {
 		return ""
 	}
-	n := v.node()
-	return decode(v.doc.text[n.keyStart:n.keyEnd])
+	key := v.node().key
+	raw := nameAt(v.doc.text, key)
+	if key < 0 && escaped(raw) {
+		return v.doc.decode(raw)
+	}
+	return view(raw)
 }
 
 // Bool returns a boolean; false when absent or null.
@@ -231,7 +298,10 @@ func (v Value) Text() string {
 		return ""
 	}
 	n := v.node()
-	return decode(v.doc.text[n.start+1 : n.end-1])
+	if n.after == escapes {
+		return v.doc.decode(v.doc.text[n.start+1 : n.end-1])
+	}
+	return view(v.doc.text[n.start+1 : n.end-1])
 }
 
 // Texts returns an array of strings; nil when absent or null. A null element is "", as the engine has it.
@@ -239,19 +309,25 @@ func (v Value) Texts() []string {
 	if !v.want(Array) || v.Len() == 0 {
 		return nil
 	}
-	out := make([]string, 0, v.Len())
-	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
-		out = append(out, Value{v.doc, i}.Text())
+	out := make([]string, v.Len())
+	i, _ := v.first()
+	for at := range out {
+		out[at] = Value{v.doc, i}.Text()
+		i = v.doc.nodes.next(i)
 	}
 	return out
 }
 
-// Len returns the number of members or elements; 0 for everything else.
+// Len returns the number of members or elements; 0 for everything else. It counts them.
 func (v Value) Len() int {
-	if v.absent() {
+	if v.Kind() < Array {
 		return 0
 	}
-	return int(v.node().count)
+	count := 0
+	for i, end := v.first(); i < end; i = v.doc.nodes.next(i) {
+		count++
+	}
+	return count
 }
 
 // Path returns where the value stands, with the names as they are spelled there: HostConfig.Mounts[0].Type.
@@ -260,20 +336,23 @@ func (v Value) Path() string {
 		return ""
 	}
 	path := ""
-	for v.node().parent >= 0 {
-		parent := Value{v.doc, v.node().parent}
-		step := v.Key()
+	for parent := v.doc.Root(); parent.index < v.index; {
+		at := 0
+		i, _ := parent.first()
+		for next := v.doc.nodes.next(i); next <= v.index; next = v.doc.nodes.next(i) {
+			i = next
+			at++
+		}
+		child := Value{v.doc, i}
 		if parent.Kind() == Array {
-			at := 0
-			for i := parent.first(); i != v.index; i = v.doc.nodes[i].next {
-				at++
+			path += "[" + strconv.Itoa(at) + "]"
+		} else {
+			if path != "" {
+				path += "."
 			}
-			step = "[" + strconv.Itoa(at) + "]"
+			path += child.Key()
 		}
-		if path != "" && path[0] != '[' {
-			step += "."
-		}
-		path, v = step+path, parent
+		parent = child
 	}
 	return path
 }
