@@ -61,6 +61,9 @@ type Caller interface {
 // Where a bound is exceeded, or a change cannot be kept, the status is
 // INTERNAL_FAILURE; for a key or name that is too long BAD_ARGUMENT.
 type Shared interface {
+	// Kept tells whether changes go to a file, too.
+	Kept() bool
+
 	// GetData returns a value and its number for compare-and-set. NOT_FOUND.
 	GetData(key []byte) (value []byte, cas uint32, status abi.Status)
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/abi"
 	"github.com/sluice-gateway/sluice/host/hostcall"
+	"github.com/sluice-gateway/sluice/host/store"
 	"github.com/sluice-gateway/sluice/host/vm"
 )
 
@@ -269,5 +270,40 @@ func TestWhatIsSentIsPaidFor(t *testing.T) {
 	fields := make([]abi.Pair, 100)
 	if got := cost(abi.ImportSendLocalResponse, 200, "", "", string(abi.AppendPairs(nil, fields)), 0) - cost(abi.ImportSendLocalResponse, 200, "", "", "", 0); got < 100*100 {
 		t.Errorf("100 fields of an answer cost %d units, want 10000", got)
+	}
+}
+
+// What goes to a disk, too, is paid for with what that takes, so that a tenant's allowance is used up before the disk is.
+func TestWhatGoesToAFileCostsMore(t *testing.T) {
+	const size = 16 << 10
+	costs := func(s store.Store) (set, enqueued int64) {
+		d := newDriver(t, "driver")
+		d.caller.shared = sharedSpace{s.Space(store.Namespace{VMID: "v"})}
+		queue, status := d.caller.shared.RegisterQueue("q")
+		if status != abi.StatusOK {
+			t.Fatal(status)
+		}
+		value := strings.Repeat("x", size)
+		if status := d.call(abi.ImportSetSharedData, "k", value, 0); status != abi.StatusOK {
+			t.Fatal(status)
+		}
+		set = d.vm.Used()
+		if status := d.call(abi.ImportEnqueueSharedQueue, int(queue), value); status != abi.StatusOK {
+			t.Fatal(status)
+		}
+		return set, d.vm.Used()
+	}
+	set, enqueued := costs(store.NewMemory(store.Limits{}))
+	file, err := store.OpenFile(store.FileOptions{Dir: t.TempDir()}, store.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	setInFile, enqueuedInFile := costs(file)
+	if more := setInFile - set; more != 4*(size+1) {
+		t.Errorf("a value costs %d units more, want %d", more, 4*(size+1))
+	}
+	if more := enqueuedInFile - enqueued; more != 4*size {
+		t.Errorf("an item costs %d units more, want %d", more, 4*size)
 	}
 }

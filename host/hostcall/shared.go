@@ -43,7 +43,7 @@ func setSharedData(c call) abi.Status {
 	key, ok1 := c.view(0)
 	value, ok2 := c.view(2)
 	switch {
-	case !c.charge(len(key), keepUnits+int64(len(key)+len(value))):
+	case !c.charge(len(key), c.kept(len(key)+len(value))):
 		return abi.StatusInternalFailure
 	case !ok1 || !ok2:
 		return abi.StatusInvalidMemoryAccess
@@ -105,7 +105,7 @@ func resolveSharedQueue(c call) abi.Status {
 func enqueueSharedQueue(c call) abi.Status {
 	item, ok := c.view(1)
 	switch {
-	case !c.charge(0, keepUnits+int64(len(item))):
+	case !c.charge(0, c.kept(len(item))):
 		return abi.StatusInternalFailure
 	case !ok:
 		return abi.StatusInvalidMemoryAccess

@@ -65,6 +65,9 @@ func statusOf(err error) abi.Status {
 	}
 }
 
+// Kept implements hostcall.Shared.
+func (s *shared) Kept() bool { return s.space().Kept() }
+
 // GetData implements hostcall.Shared.
 func (s *shared) GetData(key []byte) ([]byte, uint32, abi.Status) {
 	value, cas, err := s.space().Get(key)

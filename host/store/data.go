@@ -44,6 +44,9 @@ func (s *space) Limits() Limits {
 	return l
 }
 
+// Kept implements Space.
+func (s *space) Kept() bool { return s.store.journal != nil }
+
 // Set implements Space.
 func (s *space) Set(key, value []byte, number uint32) error {
 	if len(key) > MaxNameBytes {

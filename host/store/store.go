@@ -55,6 +55,9 @@ type Space interface {
 	// Limits are the bounds that hold now: Tenant those of its tenant, if it has one.
 	Limits() Limits
 
+	// Kept tells whether changes go to a file, too.
+	Kept() bool
+
 	// Get returns a value and its number. ErrNotFound.
 	Get(key []byte) (value []byte, cas uint32, err error)
 
