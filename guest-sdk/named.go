@@ -112,10 +112,11 @@ func (n *Named) place() dockerjson.Value {
 			continue
 		}
 		at, err := strconv.Atoi(string(step.Raw()))
-		if err != nil {
+		elements := v.Elements()
+		if err != nil || at < 0 || at >= len(elements) {
 			return dockerjson.Value{}
 		}
-		v = v.Element(at)
+		v = elements[at]
 	}
 	return v
 }

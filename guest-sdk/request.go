@@ -152,5 +152,5 @@ func (r *Request) Body() []byte { return r.body }
 func (r *Request) SetBody(body []byte) { r.setBody(body) }
 
 // JSON returns the body's document, read as the engine reads it, nothing (kind Absent) for an empty body. A body that can
-// be read in two ways denies the request with status 400, and one of too many values ([dockerjson.MaxValues]) with 413. Edits are sent on when the function answers Allow.
+// be read in two ways denies the request with status 400. Edits are sent on when the function answers Allow.
 func (r *Request) JSON() dockerjson.Value { return r.json() }

@@ -358,21 +358,13 @@ func (m *message) json() dockerjson.Value {
 		} else if len(m.body) > 0 {
 			doc, err := dockerjson.Parse(m.body)
 			if err != nil {
-				m.s.refuseWith(statusOf(err), err)
+				m.s.refuse(err)
 			} else {
 				m.doc = doc
 			}
 		}
 	}
 	return m.doc.Root()
-}
-
-// statusOf is the status that refuses a body for what is wrong with it.
-func statusOf(err error) int {
-	if syntax, ok := err.(*dockerjson.SyntaxError); ok && syntax.Large { //nolint:errorlint // as Parse returns it
-		return 413
-	}
-	return 400
 }
 
 func (m *message) header(name string) (string, bool) {

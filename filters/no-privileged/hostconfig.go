@@ -3,7 +3,6 @@ package main
 import (
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	sluice "github.com/sluice-gateway/sluice/guest-sdk"
@@ -59,9 +58,6 @@ func (c *config) hostConfig(at string, h dockerjson.Value) string {
 	}
 	if reason := c.volumeDriver(at+"VolumeDriver", h.Get("VolumeDriver").Text()); reason != "" {
 		return reason
-	}
-	if h.Get("Binds").Len() > maxMounts {
-		return at + "Binds has more than " + strconv.Itoa(maxMounts) + " elements"
 	}
 	if reason := c.checkBinds(at+"Binds", h.Get("Binds").Texts()); reason != "" {
 		return reason
@@ -188,13 +184,7 @@ func (c *config) mayBind(source string) bool {
 	return false
 }
 
-// maxMounts is how many mounts, and how many binds, are looked at: each takes a filter as long as a kilobyte of the body.
-const maxMounts = 1000
-
 func (c *config) mounts(field string, mounts dockerjson.Value) string {
-	if mounts.Len() > maxMounts {
-		return field + " has more than " + strconv.Itoa(maxMounts) + " elements"
-	}
 	for _, m := range mounts.Elements() {
 		switch kind := m.Get("Type").Text(); kind {
 		case "volume", "tmpfs", "image":

@@ -32,9 +32,6 @@ func labelService(x *request) problem {
 	if !container.IsSet() {
 		return forbidden("TaskTemplate.ContainerSpec: services without containers are not for tenants")
 	}
-	if p := notMany("TaskTemplate.ContainerSpec.Mounts", container.Get("Mounts")); p.isSet() {
-		return p
-	}
 	x.setLabel(container)
 	if mounts, changed := x.labelMounts(container.Get("Mounts")); changed {
 		container.Get("Mounts").Replace("[" + strings.Join(mounts, ",") + "]")

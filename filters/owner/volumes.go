@@ -32,11 +32,6 @@ func createContainer(x *request) problem {
 		return p
 	}
 	host := x.JSON().Get("HostConfig")
-	for _, name := range []string{"Mounts", "Binds"} {
-		if p := notMany("HostConfig."+name, host.Get(name)); p.isSet() {
-			return p
-		}
-	}
 	mounts, changed := x.labelMounts(host.Get("Mounts"))
 	added, p := x.mountsOfBinds(host)
 	if p.isSet() {
@@ -50,16 +45,6 @@ func createContainer(x *request) problem {
 		host.Insert("Mounts", list)
 	} else {
 		old.Replace(list)
-	}
-	return problem{}
-}
-
-// maxMounts is how many mounts, and how many binds, are looked at: each takes a filter as long as a kilobyte of the body.
-const maxMounts = 1000
-
-func notMany(field string, list dockerjson.Value) problem {
-	if list.Len() > maxMounts {
-		return problem{400, field + " has more than " + strconv.Itoa(maxMounts) + " elements"}
 	}
 	return problem{}
 }

@@ -27,10 +27,10 @@ func (v Value) Insert(key, json string) {
 	}
 	n := v.node()
 	text := Quote(key) + ":" + json
-	if n.after > v.index+1 || slices.Contains(v.doc.inserted, v.index) {
+	if n.count > 0 || n.inserted {
 		text = "," + text
 	}
-	v.doc.inserted = append(v.doc.inserted, v.index)
+	n.inserted = true
 	v.doc.edits = append(v.doc.edits, edit{n.end - 1, n.end - 1, text})
 }
 
@@ -54,10 +54,7 @@ func (d *Document) Bytes() []byte {
 		return d.text
 	}
 	// Stable: insertions at one place stay in the order in which they were made.
-	byPlace := func(a, b edit) int { return int(a.start) - int(b.start) }
-	if !slices.IsSortedFunc(d.edits, byPlace) {
-		slices.SortStableFunc(d.edits, byPlace)
-	}
+	slices.SortStableFunc(d.edits, func(a, b edit) int { return int(a.start) - int(b.start) })
 	size := len(d.text)
 	at := int32(0)
 	for _, e := range d.edits {

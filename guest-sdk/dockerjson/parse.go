@@ -1,88 +1,51 @@
 package dockerjson
 
-import "strconv"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
-// Limits of a document. They are far above what Docker's clients send; they keep a hostile body from exhausting the
-// filter's fuel, memory or stack, which would cost the instance instead of the request.
+// Limits of a document. Both are far above what Docker's clients send; they keep a hostile body from exhausting the
+// filter's memory or stack, which would cost the instance instead of the request.
 const (
 	// MaxDepth is how deep arrays and objects may nest.
 	MaxDepth = 128
-	// MaxValues is how many values (members and elements at any depth) a document may have, if it is long: 16,384, and one more for
-	// each 16 bytes of its text, in round numbers. The host's limit for a call grows with the bytes that are shown, and so do the values.
+	// MaxValues is how many values (members and elements at any depth) a document may have.
 	MaxValues = 500_000
-
-	anyValues     = 1 << 14
-	bytesForValue = 16
 )
 
-// maxValues is how many values a text of this length may have.
-func maxValues(length int) int32 {
-	return int32(min(MaxValues, anyValues+length/bytesForValue)) &^ (blockSize - 1)
-}
-
-// node is one value of a document. Nodes stand in document order, so the first child of node i is i+1, and what follows
-// a scalar is i+1 too. A guest's allocator takes as long for a byte as the parser does, so they are small: what the kind
-// is stands in the text.
+// node is one value of a document. Nodes stand in document order, so the first child of node i is i+1 and the next
+// sibling is the node at next.
 type node struct {
-	start, end int32 // the value's bytes in the text
-	key        int32 // where its member name begins, behind the quote; negative when that is not plain; 0 for elements and the root
-	after      int32 // of an array or object, the node behind all that it holds; for the rest scalar, or escapes
-}
-
-const (
-	scalar  = 0
-	escapes = -1 // a string that has some
-)
-
-// Nodes are kept in blocks: one slice of them all would be copied, and thrown away, each time that it grows.
-const (
-	blockBits = 6
-	blockSize = 1 << blockBits
-)
-
-type block [blockSize]node
-
-// nodes are a document's values.
-type nodes struct {
-	blocks []*block
-	count  int32
-}
-
-func (n *nodes) at(i int32) *node { return &n.blocks[i>>blockBits][i&(blockSize-1)] }
-
-// next is the node behind all that node i holds: its next sibling, or what follows its parent.
-func (n *nodes) next(i int32) int32 {
-	if after := n.at(i).after; after > 0 {
-		return after
-	}
-	return i + 1
+	kind             Kind
+	start, end       int32 // the value's bytes in the text
+	keyStart, keyEnd int32 // its member name without the quotes; 0, 0 for elements and the root
+	parent           int32 // -1 for the root
+	next             int32 // the next sibling; 0 when there is none, as the root is nobody's sibling
+	count            int32 // members or elements
+	plainKey         bool  // the name is ASCII without escapes: its bytes are its letters
+	inserted         bool  // an edit added a member, so that the next one needs a comma
 }
 
 // SyntaxError says why a text is not one JSON document.
 type SyntaxError struct {
 	Offset  int // bytes before the place of the error
 	Problem string
-	// Large tells that the document is more than can be looked into, whatever it says.
-	Large bool
 }
 
 // Error implements error.
 func (e *SyntaxError) Error() string {
-	what := "body is not a JSON document that can be read in one way only: "
-	if e.Large {
-		what = "body is more than can be looked into: "
-	}
-	return what + e.Problem + " at byte " + strconv.Itoa(e.Offset)
+	return "body is not a JSON document that can be read in one way only: " + e.Problem + " at byte " + strconv.Itoa(e.Offset)
 }
 
 // Parse reads text, which must be exactly one JSON document as RFC 8259 has it: nothing after it but white space, no
 // member name twice in an object, valid UTF-8, no more than [MaxDepth] and [MaxValues]. The error is a [*SyntaxError].
-// The document and the strings that it returns refer to text, which must not be changed afterwards.
+// The document refers to text, which must not be changed afterwards.
 func Parse(text []byte) (*Document, error) {
 	if int64(len(text)) > 1<<31-1 {
-		return nil, &SyntaxError{Problem: "document larger than 2 GiB", Large: true}
+		return nil, &SyntaxError{Problem: "document larger than 2 GiB"}
 	}
-	p := &parser{text: text, most: maxValues(len(text))}
+	p := parser{text: text, nodes: make([]node, 0, 64)}
 	if err := p.document(); err != nil {
 		return nil, err
 	}
@@ -90,187 +53,116 @@ func Parse(text []byte) (*Document, error) {
 }
 
 type parser struct {
-	text   []byte
-	at     int
-	nodes  nodes
-	block  *block // the last one
-	state  uint8
-	plain  bool  // the string that was read last is ASCII without escapes
-	mixed  bool  // it has escapes
-	key    int32 // of the value that comes next
-	most   int32 // values
-	levels int
-	open   [MaxDepth]int32 // the arrays and objects that are being read
-	names  names
-	err    error
+	text  []byte
+	at    int
+	nodes []node
+	plain bool // the string that was read last is ASCII without escapes
 }
 
-// The host counts all of a function's code where it is called, and all of a loop's body for each time around, with the branches
-// that are not taken; and compilers put into a function what nobody else calls. So what comes next in the text decides, through
-// a table, which of many small functions goes on, and each value costs its own.
-type reader func(*parser) bool
-
-// What a byte can be the beginning of.
-const (
-	other = iota
-	space
-	quote
-	number
-	letter
-	opening
-	comma
-	closing
-)
-
-// What the parser waits for: readers has the two one behind the other.
-const (
-	value  = 0
-	behind = 8
-)
-
-var (
-	classes [256]uint8
-	readers [16]reader
-)
-
-func init() {
-	for class, bytes := range []string{"", " \t\r\n", `"`, "-0123456789", "tfn", "[{", ",", "]}"} {
-		for i := range len(bytes) {
-			classes[bytes[i]] = uint8(class)
-		}
-	}
-	for i := range readers {
-		readers[i] = (*parser).unexpected
-	}
-	readers[value|space], readers[behind|space] = (*parser).space, (*parser).space
-	readers[value|quote], readers[value|number], readers[value|letter] = (*parser).stringValue, (*parser).number, (*parser).word
-	readers[value|opening] = (*parser).opening
-	readers[behind|comma], readers[behind|closing] = (*parser).comma, (*parser).closing
+func (p *parser) fail(problem string) error {
+	return &SyntaxError{Offset: p.at, Problem: problem}
 }
 
 // document is a loop, not a recursion: a guest's stack is small, and depth is the sender's choice.
 func (p *parser) document() error {
-	for p.at < len(p.text) {
-		if !readers[(p.state|classes[p.text[p.at]])&15](p) {
-			return p.err
-		}
-	}
-	if p.levels > 0 || p.state == value {
-		p.unexpected()
-	}
-	return p.err
-}
-
-func (p *parser) fail(problem string) bool {
-	p.err = &SyntaxError{Offset: p.at, Problem: problem}
-	return false
-}
-
-// unexpected says what should be here.
-func (p *parser) unexpected() bool {
-	switch {
-	case p.state == value && p.at == len(p.text):
-		return p.fail("unexpected end")
-	case p.state == value:
-		return p.fail("expected a value")
-	case p.levels == 0:
-		return p.fail("something after the end of the document")
-	}
-	return p.fail("expected a comma or the end of the " + kindOf(p.text[p.nodes.at(p.open[p.levels-1]).start]).String())
-}
-
-func (p *parser) space() bool {
-	p.at = spaceEnd(p.text, p.at)
-	return true
-}
-
-// add makes a node of the value that begins at start and ends here.
-func (p *parser) add(start int, after int32) bool {
-	i := p.nodes.count
-	if i&(blockSize-1) == 0 && !p.more() {
-		return false
-	}
-	p.block[i&(blockSize-1)] = node{start: int32(start), end: int32(p.at), key: p.key, after: after}
-	p.nodes.count = i + 1
-	p.key, p.state = 0, behind
-	return true
-}
-
-// more makes room for the next nodes, as long as there may be more values.
-func (p *parser) more() bool {
-	if p.nodes.count >= p.most {
-		p.err = &SyntaxError{Offset: p.at, Problem: "more than " + strconv.Itoa(int(p.most)) + " values", Large: true}
-		return false
-	}
-	p.block = new(block)
-	p.nodes.blocks = append(p.nodes.blocks, p.block)
-	return true
-}
-
-// stringValue reads a string that is a value.
-func (p *parser) stringValue() bool {
-	start := p.at
-	if !p.string() {
-		return false
-	}
-	if p.mixed {
-		return p.add(start, escapes)
-	}
-	return p.add(start, scalar)
-}
-
-// opening reads how an array or object begins.
-func (p *parser) opening() bool {
-	if p.levels == MaxDepth {
-		return p.fail("more than " + strconv.Itoa(MaxDepth) + " levels of arrays and objects")
-	}
-	start := p.at
-	p.open[p.levels] = p.nodes.count
-	p.levels++
-	p.at++
-	if !p.add(start, scalar) {
-		return false
-	}
-	if p.peek() <= ' ' {
+	var (
+		open     [MaxDepth]int32 // the arrays and objects that are being read
+		last     [MaxDepth]int32 // the last child that was read in each, 0 for none
+		depth    int
+		keyStart int
+		keyEnd   int
+	)
+	for {
+		// A value, in place.
 		p.space()
-	}
-	switch p.peek() {
-	case p.text[start] + 2:
-		return p.closing()
-	case '"':
-		if p.text[start] == '{' {
-			return p.name()
+		parent := int32(-1)
+		if depth > 0 {
+			parent = open[depth-1]
+		}
+		i := int32(len(p.nodes))
+		if i >= MaxValues {
+			return p.fail("more than " + strconv.Itoa(MaxValues) + " values")
+		}
+		p.nodes = append(p.nodes, node{
+			start: int32(p.at), parent: parent,
+			keyStart: int32(keyStart), keyEnd: int32(keyEnd), plainKey: p.plain,
+		})
+		if depth > 0 {
+			if last[depth-1] != 0 {
+				p.nodes[last[depth-1]].next = i
+			}
+			last[depth-1] = i
+			p.nodes[parent].count++
+		}
+		keyStart, keyEnd = 0, 0
+		kind, err := p.value()
+		if err != nil {
+			return err
+		}
+		p.nodes[i].kind, p.nodes[i].end = kind, int32(p.at)
+
+		if kind == Array || kind == Object {
+			p.space()
+			if p.peek() == closing(kind) {
+				p.at++
+				p.nodes[i].end = int32(p.at)
+			} else {
+				if depth == MaxDepth {
+					return p.fail("more than " + strconv.Itoa(MaxDepth) + " levels of arrays and objects")
+				}
+				open[depth], last[depth] = i, 0
+				depth++
+				if kind == Object {
+					if keyStart, keyEnd, err = p.key(); err != nil {
+						return err
+					}
+				}
+				continue
+			}
+		}
+
+		// What follows a value: the end of what holds it, any number of times, or a comma and the next value.
+		for {
+			p.space()
+			if depth == 0 {
+				if p.at != len(p.text) {
+					return p.fail("something after the end of the document")
+				}
+				return nil
+			}
+			holder := open[depth-1]
+			kind := p.nodes[holder].kind
+			c := p.peek()
+			if c == ',' {
+				p.at++
+				if kind == Object {
+					p.space()
+					if keyStart, keyEnd, err = p.key(); err != nil {
+						return err
+					}
+				}
+				break
+			}
+			if c != closing(kind) || p.at == len(p.text) {
+				return p.fail("expected a comma or the end of the " + kind.String())
+			}
+			p.at++
+			p.nodes[holder].end = int32(p.at)
+			if kind == Object {
+				if err := p.distinct(holder); err != nil {
+					return err
+				}
+			}
+			depth--
 		}
 	}
-	p.state = value
-	return p.text[start] == '[' || p.name()
 }
 
-// comma reads what stands between two values.
-func (p *parser) comma() bool {
-	if p.levels == 0 {
-		return p.unexpected()
+func closing(kind Kind) byte {
+	if kind == Object {
+		return '}'
 	}
-	p.at++
-	p.state = value
-	return p.text[p.nodes.at(p.open[p.levels-1]).start] == '[' || p.name()
-}
-
-// closing reads the end of the innermost array or object.
-func (p *parser) closing() bool {
-	if p.levels == 0 {
-		return p.unexpected()
-	}
-	holder := p.open[p.levels-1]
-	n := p.nodes.at(holder)
-	kind := p.text[n.start]
-	if p.text[p.at] != kind+2 {
-		return p.unexpected()
-	}
-	p.at++
-	p.levels--
-	n.end, n.after = int32(p.at), p.nodes.count
-	return kind == '[' || p.distinct(holder)
+	return ']'
 }
 
 // peek returns the byte at the cursor, 0 at the end (a NUL in the text is an error wherever it is looked at).
@@ -281,152 +173,202 @@ func (p *parser) peek() byte {
 	return 0
 }
 
-// word reads true, false or null.
-func (p *parser) word() bool {
-	word := "null"
-	switch p.text[p.at] {
-	case 't':
-		word = "true"
-	case 'f':
-		word = "false"
+func (p *parser) space() {
+	for p.at < len(p.text) {
+		switch p.text[p.at] {
+		case ' ', '\t', '\r', '\n':
+			p.at++
+		default:
+			return
+		}
 	}
-	start := p.at
-	if len(p.text)-start < len(word) || string(p.text[start:start+len(word)]) != word {
+}
+
+// value reads a scalar, or the opening bracket of an array or object.
+func (p *parser) value() (Kind, error) {
+	if p.at == len(p.text) {
+		return Absent, p.fail("unexpected end")
+	}
+	switch c := p.text[p.at]; {
+	case c == '{':
+		p.at++
+		return Object, nil
+	case c == '[':
+		p.at++
+		return Array, nil
+	case c == '"':
+		_, _, err := p.string()
+		return String, err
+	case c == 't':
+		return Bool, p.literal("true")
+	case c == 'f':
+		return Bool, p.literal("false")
+	case c == 'n':
+		return Null, p.literal("null")
+	case c == '-' || '0' <= c && c <= '9':
+		return Number, p.number()
+	}
+	return Absent, p.fail("expected a value")
+}
+
+func (p *parser) literal(word string) error {
+	if len(p.text)-p.at < len(word) || string(p.text[p.at:p.at+len(word)]) != word {
 		return p.fail("expected " + word)
 	}
 	p.at += len(word)
-	return p.add(start, scalar)
+	return nil
 }
 
-// number reads a number; most are whole.
-func (p *parser) number() bool {
-	start := p.at
-	if p.text[start] == '-' {
+func (p *parser) digits() bool {
+	from := p.at
+	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
+		p.at++
+	}
+	return p.at > from
+}
+
+func (p *parser) number() error {
+	if p.peek() == '-' {
 		p.at++
 	}
 	if p.peek() == '0' {
 		p.at++
 	} else if !p.digits() {
-		return false
+		return p.fail("expected a digit")
 	}
-	if c := p.peek(); (c == '.' || c|0x20 == 'e') && !p.fraction() {
-		return false
-	}
-	return p.add(start, scalar)
-}
-
-func (p *parser) fraction() bool {
 	if p.peek() == '.' {
 		p.at++
 		if !p.digits() {
-			return false
+			return p.fail("expected a digit")
 		}
 	}
-	if p.peek()|0x20 == 'e' {
+	if c := p.peek(); c == 'e' || c == 'E' {
 		p.at++
 		if c := p.peek(); c == '+' || c == '-' {
 			p.at++
 		}
-		return p.digits()
+		if !p.digits() {
+			return p.fail("expected a digit")
+		}
 	}
-	return true
+	return nil
 }
 
-func (p *parser) digits() bool {
-	end := digitsEnd(p.text, p.at)
-	if end == p.at {
-		return p.fail("expected a digit")
-	}
-	p.at = end
-	return true
-}
-
-// name reads a member's name and its colon.
-func (p *parser) name() bool {
-	if p.peek() <= ' ' {
-		p.space()
-	}
+// key reads a member's name and its colon, and returns the name's place without the quotes.
+func (p *parser) key() (start, end int, err error) {
 	if p.peek() != '"' {
-		return p.fail("expected a member name")
+		return 0, 0, p.fail("expected a member name")
 	}
-	p.key = int32(p.at + 1)
-	if !p.string() {
+	if start, end, err = p.string(); err != nil {
+		return 0, 0, err
+	}
+	p.space()
+	if p.peek() != ':' {
+		return 0, 0, p.fail("expected a colon")
+	}
+	p.at++
+	return start, end, nil
+}
+
+// string reads a quoted string and returns its place without the quotes.
+func (p *parser) string() (start, end int, err error) {
+	p.at++
+	start = p.at
+	p.plain = true
+	for {
+		// Most of a document is letters between quotes: they are worth a loop that keeps its state in registers.
+		text, at := p.text, p.at
+		for at < len(text) && text[at] >= ' ' && text[at] < utf8.RuneSelf && text[at] != '"' && text[at] != '\\' {
+			at++
+		}
+		p.at = at
+		if at == len(text) {
+			return 0, 0, p.fail("unexpected end of a string")
+		}
+		switch c := text[at]; {
+		case c == '"':
+			p.at++
+			return start, at, nil
+		case c == '\\':
+			p.plain = false
+			if err := p.escape(); err != nil {
+				return 0, 0, err
+			}
+		case c < ' ':
+			return 0, 0, p.fail("control character in a string")
+		default:
+			p.plain = false
+			// Go's decoder would replace the bytes silently, and act on another text than the one looked at here.
+			r, size := utf8.DecodeRune(p.text[p.at:])
+			if r == utf8.RuneError && size == 1 {
+				return 0, 0, p.fail("invalid UTF-8")
+			}
+			p.at += size
+		}
+	}
+}
+
+func (p *parser) escape() error {
+	if p.at+1 >= len(p.text) {
+		return p.fail("unexpected end of a string")
+	}
+	switch p.text[p.at+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		p.at += 2
+		return nil
+	case 'u':
+		if p.at+6 <= len(p.text) {
+			if _, ok := hex4(p.text[p.at+2:]); ok {
+				p.at += 6
+				return nil
+			}
+		}
+	}
+	return p.fail("invalid escape in a string")
+}
+
+// distinct refuses an object that has a member name twice: Go takes the last scalar and merges objects, others the first.
+// Names that differ only in case are not refused here, as a map (Labels) may have both; [Value.Get] refuses them.
+func (p *parser) distinct(object int32) error {
+	n := p.nodes[object]
+	if n.count < 2 {
+		return nil
+	}
+	if n.count <= 64 { // a HostConfig is among them: comparing lengths is cheaper than hashing and needs no memory
+		for i := object + 1; i != 0; i = p.nodes[i].next {
+			for j := p.nodes[i].next; j != 0; j = p.nodes[j].next {
+				if p.sameKey(i, j) {
+					return p.twice(j)
+				}
+			}
+		}
+		return nil
+	}
+	seen := make(map[string]struct{}, n.count)
+	for i := object + 1; i != 0; i = p.nodes[i].next {
+		key := decode(p.text[p.nodes[i].keyStart:p.nodes[i].keyEnd])
+		if _, ok := seen[key]; ok {
+			return p.twice(i)
+		}
+		seen[key] = struct{}{}
+	}
+	return nil
+}
+
+func (p *parser) sameKey(i, j int32) bool {
+	a, b := &p.nodes[i], &p.nodes[j]
+	plain := a.plainKey && b.plainKey
+	if plain && a.keyEnd-a.keyStart != b.keyEnd-b.keyStart {
 		return false
 	}
-	if !p.plain {
-		p.key = -p.key
+	rawA, rawB := p.text[a.keyStart:a.keyEnd], p.text[b.keyStart:b.keyEnd]
+	if plain {
+		return string(rawA) == string(rawB)
 	}
-	if p.peek() <= ' ' {
-		p.space()
-	}
-	if p.peek() != ':' {
-		return p.fail("expected a colon")
-	}
-	p.at++
-	p.state = value
-	return true
+	return decode(rawA) == decode(rawB)
 }
 
-// string reads a quoted string.
-func (p *parser) string() bool {
-	p.at = lettersEnd(p.text, p.at+1)
-	p.mixed = false
-	p.plain = p.peek() == '"'
-	if p.plain {
-		p.at++
-		return true
-	}
-	return p.strange()
-}
-
-// strange reads the rest of a string that has more than letters.
-func (p *parser) strange() bool {
-	text, at := p.text, p.at
-	for at < len(text) && text[at] != '"' {
-		before := at
-		if text[at] >= 0x80 {
-			at = runesEnd(text, at)
-		} else if text[at] == '\\' {
-			p.mixed = true
-			at = escapesEnd(text, at)
-			if at == before {
-				at = hexEnd(text, at)
-			}
-		} else {
-			at = lettersEnd(text, at)
-		}
-		if at == before {
-			p.at = at
-			return p.wrong()
-		}
-	}
-	if p.at = at; at == len(text) {
-		return p.fail("unexpected end of a string")
-	}
-	p.at++
-	return true
-}
-
-// hexEnd returns where an escape of six bytes ends, its beginning if it is none.
-func hexEnd(text []byte, at int) int {
-	if at+6 <= len(text) && text[at+1] == 'u' {
-		if _, ok := hex4(text[at+2:]); ok {
-			return at + 6
-		}
-	}
-	return at
-}
-
-// wrong says what a string cannot have.
-func (p *parser) wrong() bool {
-	switch c := p.text[p.at]; {
-	case c == '\\' && p.at+1 == len(p.text):
-		return p.fail("unexpected end of a string")
-	case c == '\\':
-		return p.fail("invalid escape in a string")
-	case c < ' ':
-		return p.fail("control character in a string")
-	}
-	// Go's decoder would replace the bytes silently, and act on another text than the one looked at here.
-	return p.fail("invalid UTF-8")
+func (p *parser) twice(i int32) error {
+	p.at = int(p.nodes[i].keyStart)
+	return p.fail("member " + strconv.Quote(decode(p.text[p.nodes[i].keyStart:p.nodes[i].keyEnd])) + " is there twice")
 }

@@ -4,27 +4,9 @@ import (
 	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
-	"unsafe"
 )
 
 func escaped(raw []byte) bool { return bytes.IndexByte(raw, '\\') >= 0 }
-
-// view returns the text of a string without escapes, where it stands: to copy each string of a long list would take a guest
-// longer than to read it.
-func view(raw []byte) string { return unsafe.String(unsafe.SliceData(raw), len(raw)) }
-
-// decode returns the text of a string with escapes. raw is not empty.
-func (d *Document) decode(raw []byte) string {
-	if cap(d.decoded)-len(d.decoded) < len(raw) {
-		d.decoded = make([]byte, 0, max(len(raw), decodedBlock))
-	}
-	begin := len(d.decoded)
-	d.decoded = appendDecoded(d.decoded, raw)
-	return view(d.decoded[begin:])
-}
-
-// decodedBlock is how much memory strings with escapes share.
-const decodedBlock = 512
 
 // decode returns the text of a string that the parser has accepted, without its quotes. It replaces a lone surrogate by
 // U+FFFD, as encoding/json does.
@@ -32,22 +14,13 @@ func decode(raw []byte) string {
 	if !escaped(raw) {
 		return string(raw)
 	}
-	return string(appendDecoded(make([]byte, 0, len(raw)), raw))
-}
-
-// appendDecoded appends what raw says, which is no longer than raw.
-func appendDecoded(out, raw []byte) []byte {
+	out := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
-		if c := raw[0]; c != '\\' && c < utf8.RuneSelf {
-			out = append(out, c)
-			raw = raw[1:]
-			continue
-		}
 		r, size := nextRune(raw)
 		out = utf8.AppendRune(out, r)
 		raw = raw[size:]
 	}
-	return out
+	return string(out)
 }
 
 // nextRune reads the first character of raw, which is not empty and was accepted by the parser.
@@ -148,21 +121,14 @@ func fold(r rune) rune {
 }
 
 // Quote returns s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func Quote(s string) string {
-	out := appendQuoted(make([]byte, 0, len(s)+2), s)
-	return view(out)
-}
+func Quote(s string) string { return string(appendQuoted(nil, s)) }
 
 // Pair is a member of a JSON object of strings.
 type Pair struct{ Key, Value string }
 
 // ObjectOf returns a JSON object with these members, in this order.
 func ObjectOf(pairs []Pair) string {
-	size := 2
-	for _, p := range pairs {
-		size += len(p.Key) + len(p.Value) + len(`"":"",`)
-	}
-	out := append(make([]byte, 0, size), '{')
+	out := []byte{'{'}
 	for i, p := range pairs {
 		if i > 0 {
 			out = append(out, ',')
@@ -177,38 +143,21 @@ func ObjectOf(pairs []Pair) string {
 func appendQuoted(out []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	out = append(out, '"')
-	done := 0 // what is out already
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		size := 1
-		if c >= utf8.RuneSelf {
-			var r rune
-			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-		}
-		out = append(out, s[done:i]...)
+	for _, r := range s {
 		switch {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', c)
-		case c == '\n':
+		case r == '"' || r == '\\':
+			out = append(out, '\\', byte(r))
+		case r == '\n':
 			out = append(out, '\\', 'n')
-		case c == '\r':
+		case r == '\r':
 			out = append(out, '\\', 'r')
-		case c == '\t':
+		case r == '\t':
 			out = append(out, '\\', 't')
-		case c < ' ':
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		case r < ' ':
+			out = append(out, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
 		default:
-			out = utf8.AppendRune(out, utf8.RuneError)
+			out = utf8.AppendRune(out, r)
 		}
-		i += size
-		done = i
 	}
-	return append(append(out, s[done:]...), '"')
+	return append(out, '"')
 }

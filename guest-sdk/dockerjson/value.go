@@ -55,19 +55,10 @@ func (k Kind) String() string {
 
 // Document is a parsed JSON text with the edits made to it. It is for one goroutine.
 type Document struct {
-	text     []byte
-	nodes    nodes
-	err      error
-	edits    []edit
-	inserted []int32 // the objects that edits gave a member, so that the next one needs a comma
-	indexes  []index
-	decoded  []byte // where strings are that had escapes; what is full is left to them
-	walk     walk
-}
-
-// walk is how far a list has been gone through.
-type walk struct {
-	list, at, node int32
+	text  []byte
+	nodes []node
+	err   error
+	edits []edit
 }
 
 // Err returns the first refusal of a lookup or edit, nil when every answer so far was certain. A document with an error
@@ -77,7 +68,7 @@ func (d *Document) Err() error { return d.err }
 // Root returns the document's outermost value.
 // It is Absent in the zero Document, which stands for an empty body.
 func (d *Document) Root() Value {
-	if d.nodes.count == 0 {
+	if len(d.nodes) == 0 {
 		return Value{d, -1}
 	}
 	return Value{d, 0}
@@ -92,31 +83,14 @@ type Value struct {
 
 func (v Value) absent() bool { return v.doc == nil || v.index < 0 }
 
-func (v Value) node() *node { return v.doc.nodes.at(v.index) }
+func (v Value) node() *node { return &v.doc.nodes[v.index] }
 
 // Kind returns the value's kind.
 func (v Value) Kind() Kind {
 	if v.absent() {
 		return Absent
 	}
-	return kindOf(v.doc.text[v.node().start])
-}
-
-// kindOf is the kind of the value that begins so.
-func kindOf(c byte) Kind {
-	switch c {
-	case '{':
-		return Object
-	case '[':
-		return Array
-	case '"':
-		return String
-	case 't', 'f':
-		return Bool
-	case 'n':
-		return Null
-	}
-	return Number
+	return v.node().kind
 }
 
 // IsSet tells whether the value is there and not null. The engine treats null like absence.
@@ -138,8 +112,7 @@ func (v Value) Get(name string) Value {
 	if !v.want(Object) {
 		return found
 	}
-	all := v.doc.candidates(v.index, name)
-	for i := all.next(); i != 0; i = all.next() {
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
 		if !v.doc.folds(i, name) {
 			continue
 		}
@@ -157,8 +130,7 @@ func (v Value) Member(name string) Value {
 	if !v.want(Object) {
 		return Value{v.doc, -1}
 	}
-	all := v.doc.candidates(v.index, name)
-	for i := all.next(); i != 0; i = all.next() {
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
 		if v.doc.is(i, name) {
 			return Value{v.doc, i}
 		}
@@ -191,87 +163,52 @@ func (v Value) Descendants(name string) []Value {
 		return nil
 	}
 	var out []Value
-	end := v.doc.nodes.next(v.index)
-	for i := v.index + 1; i < end; i++ {
-		if v.doc.nodes.at(i).key != 0 && v.doc.is(i, name) {
+	end := v.node().end
+	for i := v.index + 1; i < int32(len(v.doc.nodes)) && v.doc.nodes[i].start < end; i++ {
+		if v.doc.nodes[v.doc.nodes[i].parent].kind == Object && v.doc.is(i, name) {
 			out = append(out, Value{v.doc, i})
 		}
 	}
 	return out
 }
 
-// Element returns the element at a place of an array, counted from 0; Absent when there is none. Whoever goes through a list in its
-// order needs no [Value.Elements].
-func (v Value) Element(at int) Value {
-	none := Value{v.doc, -1}
-	if !v.want(Array) || at < 0 {
-		return none
+// first returns the index of the first member or element, 0 for none. v is not absent.
+func (v Value) first() int32 {
+	if v.node().count == 0 {
+		return 0
 	}
-	w := &v.doc.walk
-	if w.list != v.index || int(w.at) > at || w.node == 0 {
-		*w = walk{list: v.index, node: v.index + 1}
-	}
-	end := v.node().after
-	for int(w.at) < at && w.node < end {
-		w.node = v.doc.nodes.next(w.node)
-		w.at++
-	}
-	if w.node >= end {
-		*w = walk{}
-		return none
-	}
-	return Value{v.doc, w.node}
+	return v.index + 1
 }
 
-// first returns the first member or element, and the end of all of them. v is an array or an object.
-func (v Value) first() (first, end int32) { return v.index + 1, v.node().after }
-
 func (v Value) children() []Value {
-	count := v.Len()
-	if count == 0 {
+	n := v.node()
+	if n.count == 0 {
 		return nil
 	}
-	out := make([]Value, count)
-	i, _ := v.first()
-	for at := range out {
-		out[at] = Value{v.doc, i}
-		i = v.doc.nodes.next(i)
+	out := make([]Value, 0, n.count)
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+		out = append(out, Value{v.doc, i})
 	}
 	return out
 }
 
 // folds tells whether the engine would store member i in the field called name.
 func (d *Document) folds(i int32, name string) bool {
-	key := d.nodes.at(i).key
-	if key > 0 {
-		end := int(key) + len(name)
-		if end >= len(d.text) || d.text[end] != '"' {
-			return false
-		}
-		return folds(d.text[key:end], name)
+	n := &d.nodes[i]
+	if n.plainKey && int(n.keyEnd-n.keyStart) != len(name) {
+		return false
 	}
-	return folds(nameAt(d.text, key), name)
+	return folds(d.text[n.keyStart:n.keyEnd], name)
 }
 
 // is tells whether member i is called name.
 func (d *Document) is(i int32, name string) bool {
-	key := d.nodes.at(i).key
-	if key > 0 {
-		end := int(key) + len(name)
-		return end < len(d.text) && d.text[end] == '"' && string(d.text[key:end]) == name
+	n := &d.nodes[i]
+	raw := d.text[n.keyStart:n.keyEnd]
+	if n.plainKey {
+		return string(raw) == name
 	}
-	raw := nameAt(d.text, key)
-	for _, r := range name {
-		if len(raw) == 0 {
-			return false
-		}
-		c, size := nextRune(raw)
-		if c != r {
-			return false
-		}
-		raw = raw[size:]
-	}
-	return len(raw) == 0
+	return decode(raw) == name
 }
 
 // Key returns the name of the member that this value is, escapes resolved; "" for elements and the root.
@@ -279,12 +216,8 @@ func (v Value) Key() string {
 	if v.absent() {
 		return ""
 	}
-	key := v.node().key
-	raw := nameAt(v.doc.text, key)
-	if key < 0 && escaped(raw) {
-		return v.doc.decode(raw)
-	}
-	return view(raw)
+	n := v.node()
+	return decode(v.doc.text[n.keyStart:n.keyEnd])
 }
 
 // Bool returns a boolean; false when absent or null.
@@ -298,10 +231,7 @@ func (v Value) Text() string {
 		return ""
 	}
 	n := v.node()
-	if n.after == escapes {
-		return v.doc.decode(v.doc.text[n.start+1 : n.end-1])
-	}
-	return view(v.doc.text[n.start+1 : n.end-1])
+	return decode(v.doc.text[n.start+1 : n.end-1])
 }
 
 // Texts returns an array of strings; nil when absent or null. A null element is "", as the engine has it.
@@ -309,25 +239,19 @@ func (v Value) Texts() []string {
 	if !v.want(Array) || v.Len() == 0 {
 		return nil
 	}
-	out := make([]string, v.Len())
-	i, _ := v.first()
-	for at := range out {
-		out[at] = Value{v.doc, i}.Text()
-		i = v.doc.nodes.next(i)
+	out := make([]string, 0, v.Len())
+	for i := v.first(); i != 0; i = v.doc.nodes[i].next {
+		out = append(out, Value{v.doc, i}.Text())
 	}
 	return out
 }
 
-// Len returns the number of members or elements; 0 for everything else. It counts them.
+// Len returns the number of members or elements; 0 for everything else.
 func (v Value) Len() int {
-	if v.Kind() < Array {
+	if v.absent() {
 		return 0
 	}
-	count := 0
-	for i, end := v.first(); i < end; i = v.doc.nodes.next(i) {
-		count++
-	}
-	return count
+	return int(v.node().count)
 }
 
 // Path returns where the value stands, with the names as they are spelled there: HostConfig.Mounts[0].Type.
@@ -336,23 +260,20 @@ func (v Value) Path() string {
 		return ""
 	}
 	path := ""
-	for parent := v.doc.Root(); parent.index < v.index; {
-		at := 0
-		i, _ := parent.first()
-		for next := v.doc.nodes.next(i); next <= v.index; next = v.doc.nodes.next(i) {
-			i = next
-			at++
-		}
-		child := Value{v.doc, i}
+	for v.node().parent >= 0 {
+		parent := Value{v.doc, v.node().parent}
+		step := v.Key()
 		if parent.Kind() == Array {
-			path += "[" + strconv.Itoa(at) + "]"
-		} else {
-			if path != "" {
-				path += "."
+			at := 0
+			for i := parent.first(); i != v.index; i = v.doc.nodes[i].next {
+				at++
 			}
-			path += child.Key()
+			step = "[" + strconv.Itoa(at) + "]"
 		}
-		parent = child
+		if path != "" && path[0] != '[' {
+			step += "."
+		}
+		path, v = step+path, parent
 	}
 	return path
 }
