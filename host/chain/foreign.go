@@ -33,7 +33,7 @@ func (f *filterStream) BeginQuestion(ctx context.Context) error {
 }
 
 // EndQuestion implements foreign.Turns.
-func (f *filterStream) EndQuestion() { f.filter.Plugin.EndQuestion() }
+func (f *filterStream) EndQuestion(units int64) { f.filter.Plugin.EndQuestion(units) }
 
 // Charge implements foreign.Fuel, for what is done ahead of the filter's callbacks: they pay from their own.
 func (f *filterStream) Charge(units int64) bool { return f.filter.Plugin.PayAhead(units) }

@@ -65,9 +65,10 @@ func (c *Call) Rest() {
 // Turns are what the filters of a tenant may ask the engine at a time. A Stream that has them is asked for in them.
 type Turns interface {
 	// BeginQuestion waits a little for a turn, and no longer than the context. An error names the limit, and was counted and logged;
-	// without one, EndQuestion is to be called.
+	// without one, EndQuestion is to be called, with what reading the answer has cost in units: a debt of the filter's, for which further
+	// questions wait.
 	BeginQuestion(context.Context) error
-	EndQuestion()
+	EndQuestion(units int64)
 }
 
 // Stream is what a function may know of, and do to, the stream that it is called in. It is valid until the function returns.

@@ -55,7 +55,7 @@ func (s *heldTurns) BeginQuestion(ctx context.Context) error {
 }
 
 // EndQuestion implements foreign.Turns.
-func (s *heldTurns) EndQuestion() {
+func (s *heldTurns) EndQuestion(units int64) {
 	s.instance.late.Stop()
-	s.instance.plugin.EndQuestion()
+	s.instance.plugin.EndQuestion(units)
 }

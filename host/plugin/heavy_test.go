@@ -95,7 +95,7 @@ func TestTheOthersAreNotOnTheInstancesOfWhoHasTheEngineAsked(t *testing.T) {
 		if err := c.Turns.BeginQuestion(c.Context); err != nil {
 			return nil, abi.StatusBrokenConnection
 		}
-		defer c.Turns.EndQuestion()
+		defer c.Turns.EndQuestion(0)
 		asked <- struct{}{}
 		<-answer
 		return nil, abi.StatusOK

@@ -19,8 +19,11 @@ const questionWait = time.Second
 
 var _ foreign.Turns = (*Plugin)(nil)
 
-// BeginQuestion implements foreign.Turns.
+// BeginQuestion implements foreign.Turns. Who owes for the answers to others waits.
 func (p *Plugin) BeginQuestion(ctx context.Context) error {
+	if _, err := p.waitTurn(questionWait); err != nil {
+		return err
+	}
 	t := p.options.Tenant
 	if t == nil || t.questions == nil {
 		return nil
@@ -63,7 +66,8 @@ func takeSlot(ctx context.Context, slots chan<- struct{}, patience time.Duration
 }
 
 // EndQuestion implements foreign.Turns.
-func (p *Plugin) EndQuestion() {
+func (p *Plugin) EndQuestion(units int64) {
+	p.Pay(units)
 	if t := p.options.Tenant; t != nil && t.questions != nil {
 		<-t.questions
 	}

@@ -25,9 +25,9 @@
 // answers {"found": true, "kind": "container", "id": "…", …} with the fields of [Reference] (HostConfig and Mounts with details
 // only), or {"found": false, "problem": "not_found", "message": "…"}, or the same with the problem "bad_reference". Without kind
 // and ref it is about the resource in the request's path. Statuses: BAD_ARGUMENT for arguments that are not these, for an
-// unknown kind, and when the path names no resource that could be asked for; BROKEN_CONNECTION for ErrEngine;
-// INTERNAL_FAILURE when the stream has asked for more than [MaxPerStream] references, when the answer is larger than
-// foreign.MaxResultBytes, or when there is no fuel left. None of them can be taken for an answer. A question waits for the filter's
+// unknown kind, and when the path names no resource that could be asked for; BROKEN_CONNECTION for ErrEngine, and for what the
+// stream cannot keep, see [MaxKept]; INTERNAL_FAILURE when the stream has asked for more than [MaxPerStream] references, when the
+// answer is larger than foreign.MaxResultBytes or its details are not kept, or when there is no fuel left. None of them can be taken for an answer. A question waits for the filter's
 // turn, see foreign.Turns; one that gets none is BROKEN_CONNECTION, too, and not kept: the next filter may have a turn.
 //
 //	sluice.pin  {"id": "…"}

@@ -26,6 +26,8 @@ type Error struct {
 	Reason error
 	// Err is what went wrong underneath; nil for most.
 	Err error
+	// Read is how many bytes of the engine's answers were read.
+	Read int
 }
 
 // Error says which reference, and why.

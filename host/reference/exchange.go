@@ -16,6 +16,13 @@ type answer struct {
 	body   []byte
 }
 
+// tooLargeError says that so many bytes of an answer were read in vain.
+type tooLargeError struct{ limit int }
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("its answer is larger than %d bytes", e.limit)
+}
+
 var requestHeader = []abi.Pair{{Key: "User-Agent", Value: "sluice"}}
 
 // get sends a GET request and reads the whole answer. A pooled connection that turns out to be dead is replaced once.
@@ -79,7 +86,7 @@ func (r *Resolver) converse(conn *wire.Conn, target string) (*answer, error) {
 			return nil, err
 		}
 		if len(a.body)+len(piece) > r.options.MaxAnswer {
-			return nil, fmt.Errorf("its answer is larger than %d bytes", r.options.MaxAnswer)
+			return nil, &tooLargeError{r.options.MaxAnswer}
 		}
 		a.body = append(a.body, piece...)
 		if done {

@@ -92,6 +92,11 @@ func (f *Functions) resolve(c foreign.Call) ([]byte, abi.Status) {
 	if status != abi.StatusOK {
 		return nil, status
 	}
+	if arguments.Details && known.cut {
+		f.log.Warn("a filter asks for details of what the engine says too much of to be kept; it is told nothing", slog.String("filter", c.Filter),
+			slog.String("kind", string(what.kind)), slog.String("ref", clip(what.ref, 128)), slog.Int("limit", MaxKept))
+		return nil, abi.StatusInternalFailure
+	}
 	return paid(&c, known, arguments.Details)
 }
 
@@ -198,9 +203,11 @@ func (f *Functions) askApart(c *foreign.Call, what subject) *entry {
 // that the engine takes is bounded otherwise. callUnits is for what a call costs in any case, and byteUnits for each byte of JSON that is read or
 // written, somewhat more than it takes.
 const (
-	askUnits  = 200_000
-	callUnits = 5_000
-	byteUnits = 20
+	askUnits = 200_000
+	// answerUnits is for each byte that the engine answered: a debt, since nobody knows before.
+	answerUnits = 10
+	callUnits   = 5_000
+	byteUnits   = 20
 )
 
 // payArguments pays for reading the arguments.

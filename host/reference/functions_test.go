@@ -135,7 +135,7 @@ func TestWhatAFilterIsTold(t *testing.T) {
 		{`{"kind":"container","ref":"two"}`, `{"found":false,"problem":"bad_reference","message":"container \"two\": ambiguous"}`, abi.StatusOK},
 		{`{"kind":"container","ref":"broken"}`, "", abi.StatusBrokenConnection},
 		{`{"kind":"container","ref":"nothing"}`, "", abi.StatusBrokenConnection},
-		{`{"kind":"container","ref":"huge"}`, "", abi.StatusInternalFailure},
+		{`{"kind":"container","ref":"huge"}`, "", abi.StatusBrokenConnection},
 		{`{"kind":"session","ref":"web"}`, "", abi.StatusBadArgument},
 		{`{"kind":"container"}`, "", abi.StatusBadArgument},
 		{`{"ref":"web"}`, "", abi.StatusBadArgument},
@@ -300,7 +300,7 @@ func (x *turns) BeginQuestion(context.Context) error {
 	return x.err
 }
 
-func (x *turns) EndQuestion() { x.inside-- }
+func (x *turns) EndQuestion(units int64) { x.inside-- }
 
 // inTurns is a stream that is asked for in turns.
 type inTurns struct {
@@ -508,6 +508,55 @@ type instant struct{ known *reference.Reference }
 
 func (i instant) Resolve(context.Context, reference.Kind, string) (*reference.Reference, error) {
 	return i.known, nil
+}
+
+// What reading the engine's answer costs is known behind the question, and owed for it.
+func TestWhatTheEngineAnswersIsPaidFor(t *testing.T) {
+	source := known()
+	source.known["web"].Read = 1 << 20
+	x := &owing{}
+	r := registry(source, 0)
+	if _, status := r.Call(foreign.Call{
+		Context: t.Context(), Name: reference.ResolveFunction, Arguments: []byte(`{"kind":"container","ref":"web"}`), Fuel: &fuel{1 << 30}, Turns: x,
+	}); status != abi.StatusOK {
+		t.Fatal(status)
+	}
+	if x.owed < 7<<20 {
+		t.Errorf("%d units for an answer of %d bytes", x.owed, 1<<20)
+	}
+}
+
+// owing are turns that add up what is owed.
+type owing struct{ owed int64 }
+
+func (*owing) BeginQuestion(context.Context) error { return nil }
+func (x *owing) EndQuestion(units int64)           { x.owed += units }
+
+// A stream keeps what the engine says of one thing once, whatever names it has, and not more of it than it may: who asks for what is
+// too long is told so, and nobody that it is not there.
+func TestAStreamKeepsSoMuchOfAnswersOnly(t *testing.T) {
+	source := known()
+	long := json.RawMessage(`"` + strings.Repeat("x", reference.MaxKept*2/3) + `"`)
+	for _, name := range []string{"a", "a1", "b"} {
+		source.known[name] = &reference.Reference{Kind: reference.Container, ID: name[:1], Name: name, HostConfig: long}
+	}
+	source.known["labelled"] = &reference.Reference{Kind: reference.Volume, ID: "labelled", Labels: map[string]string{"x": strings.Repeat("x", reference.MaxKept)}}
+	r := registry(source, 0)
+	s := request(t, "GET", "/v1.41/info")
+	for _, test := range []struct {
+		arguments string
+		want      abi.Status
+	}{
+		{`{"kind":"container","ref":"a","details":true}`, abi.StatusOK},
+		{`{"kind":"container","ref":"a1","details":true}`, abi.StatusOK},
+		{`{"kind":"container","ref":"b"}`, abi.StatusOK},
+		{`{"kind":"container","ref":"b","details":true}`, abi.StatusInternalFailure},
+		{`{"kind":"volume","ref":"labelled"}`, abi.StatusBrokenConnection},
+	} {
+		if _, status := call(t, r, s, reference.ResolveFunction, test.arguments); status != test.want {
+			t.Errorf("%s: %v, want %v", test.arguments, status, test.want)
+		}
+	}
 }
 
 // Outside of a stream, all questions of a callback have the time of one stream's, together: to wait costs a filter nothing, and it

@@ -70,4 +70,7 @@ type Reference struct {
 	// HostConfig and Mounts of a container, in the engine's own JSON.
 	HostConfig json.RawMessage `json:"host_config,omitempty"`
 	Mounts     json.RawMessage `json:"mounts,omitempty"`
+
+	// Read is how many bytes of the engine's answers this was read from.
+	Read int `json:"-"`
 }

@@ -85,9 +85,10 @@ func (r *Resolver) resolve(ctx context.Context, kind Kind, ref string) (*Referen
 		// What has no labels of its own has those of what it belongs to.
 		owner, _, err := r.inspect(ctx, owned.kind, owned.id)
 		if err != nil {
-			return nil, &Error{Reason: ErrEngine, Message: fmt.Sprintf("its %s %s: %s", owned.kind, owned.id, err.Message), Err: err.Err}
+			return nil, &Error{Reason: ErrEngine, Message: fmt.Sprintf("its %s %s: %s", owned.kind, owned.id, err.Message), Err: err.Err, Read: found.Read + err.Read}
 		}
 		found.Labels = owner.Labels
+		found.Read += owner.Read
 	}
 	found.Owner = found.Labels[r.options.OwnerLabel]
 	return found, nil
@@ -106,11 +107,14 @@ func (r *Resolver) inspect(ctx context.Context, kind Kind, ref string) (*Referen
 			err = errors.New("it has no id")
 		}
 		if err != nil {
-			return nil, belonging{}, &Error{Reason: ErrEngine, Message: "the engine's answer cannot be read: " + err.Error(), Err: err}
+			return nil, belonging{}, &Error{Reason: ErrEngine, Message: "the engine's answer cannot be read: " + err.Error(), Err: err, Read: len(a.body)}
 		}
+		found.Read = len(a.body)
 		return found, owned, nil
 	}
-	return nil, belonging{}, a.refusal()
+	refused := a.refusal()
+	refused.Read = len(a.body)
+	return nil, belonging{}, refused
 }
 
 // refusal tells what an answer other than 200 says about the reference.
@@ -167,7 +171,11 @@ func (r *Resolver) ask(ctx context.Context, kind Kind, ref string) (*answer, *Er
 		}
 		a, err := r.get(ctx, target)
 		if err != nil {
-			return nil, &Error{Reason: ErrEngine, Message: err.Error(), Err: err}
+			e := &Error{Reason: ErrEngine, Message: err.Error(), Err: err}
+			if large := (*tooLargeError)(nil); errors.As(err, &large) {
+				e.Read = large.limit
+			}
+			return nil, e
 		}
 		if again || a.status != 400 {
 			return a, nil

@@ -100,7 +100,13 @@ func TestEachKindIsReadAsTheEngineDescribesIt(t *testing.T) {
 		got, err := r.Resolve(t.Context(), test.want.Kind, test.ref)
 		if err != nil {
 			t.Errorf("%s %s: %v", test.want.Kind, test.ref, err)
-		} else if diff := cmp.Diff(&test.want, got); diff != "" {
+			continue
+		}
+		if got.Read == 0 {
+			t.Errorf("%s %s was read from nothing", test.want.Kind, test.ref)
+		}
+		if got.Read = 0; cmp.Diff(&test.want, got) != "" {
+			diff := cmp.Diff(&test.want, got)
 			t.Errorf("%s %s: want -, got +\n%s", test.want.Kind, test.ref, diff)
 		}
 	}

@@ -3,6 +3,7 @@ package reference
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -14,6 +15,10 @@ import (
 // MaxPerStream is how many questions all filters together may put to the engine in one stream. What is known already is no
 // question.
 const MaxPerStream = 64
+
+// MaxKept is how many bytes of the engine's answers a stream keeps, about. HostConfig and Mounts beyond that are not kept, and a filter
+// that asks for them is told INTERNAL_FAILURE; what is larger without them is ErrEngine.
+const MaxKept = 1 << 20
 
 // subject is what is asked about.
 type subject struct {
@@ -28,7 +33,12 @@ type entry struct {
 	texts [2][]byte
 	// unasked: it was not the filter's turn. The log says so already.
 	unasked bool
+	// cut: found lacks its details, which are too large for the stream to keep.
+	cut bool
 }
+
+// maxText is the longest text that is kept for who asks again. What is longer is written, and paid for, again.
+const maxText = 16 << 10
 
 // written tells whether encoded has nothing more to do.
 func (e *entry) written(details bool) bool {
@@ -60,7 +70,9 @@ func (e *entry) encoded(details bool) ([]byte, abi.Status) {
 		r.Found, r.Reference = true, e.found.lean()
 	}
 	text, status := encode(r)
-	e.texts[form] = text
+	if len(text) <= maxText {
+		e.texts[form] = text
+	}
 	return text, status
 }
 
@@ -76,6 +88,7 @@ type session struct {
 	entries map[subject]*entry
 	asked   int
 	spent   time.Duration
+	kept    int // bytes of what was found, about
 
 	// The log says already that too much was asked, or that the engine failed.
 	told, failed bool
@@ -100,15 +113,53 @@ func (f *Functions) askFor(ctx context.Context, s *session, what subject, turns 
 	if known.unasked { // another filter may have a turn
 		return known
 	}
-	s.entries[what] = known
 	if known.found != nil && known.found.ID != what.ref {
-		// The same thing by its id, as requests name it that were pinned.
+		// The same thing by its id, as requests name it that were pinned, and by whatever other name.
 		byID := subject{what.kind, known.found.ID}
-		if s.entries[byID] == nil {
+		if first := s.entries[byID]; first != nil && first.found != nil {
+			known = first
+		} else {
+			known = s.keep(known, what)
 			s.entries[byID] = known
 		}
+	} else {
+		known = s.keep(known, what)
 	}
+	s.entries[what] = known
 	return known
+}
+
+// keep counts what is kept of an answer. Of what is too large the details are left out, which are long and seldom wanted, and it
+// is not known at all where that does not suffice.
+func (s *session) keep(known *entry, what subject) *entry {
+	if known.found == nil {
+		return known
+	}
+	if s.kept+known.found.size() > MaxKept {
+		known.found, known.cut = known.found.lean(), true
+	}
+	size := known.found.size()
+	if s.kept+size > MaxKept {
+		return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: fmt.Sprintf("what the engine says of it, and of what else the filters of this request asked for, is more than %d bytes", MaxKept)}}
+	}
+	s.kept += size
+	return known
+}
+
+// size is about how many bytes the reference takes.
+func (r *Reference) size() int {
+	n := 256 + len(r.ID) + len(r.Name) + len(r.Image) + len(r.Container) + len(r.Service) + len(r.Driver) + len(r.HostConfig) + len(r.Mounts)
+	for _, m := range []map[string]string{r.Labels, r.Options} {
+		for key, value := range m {
+			n += 64 + len(key) + len(value)
+		}
+	}
+	for _, list := range [][]string{r.Tags, r.Digests} {
+		for _, s := range list {
+			n += 16 + len(s)
+		}
+	}
+	return n
 }
 
 const tookTooLong = "the engine took too long over other references of this request, or this callback (limits.resolve)"
@@ -123,13 +174,19 @@ func (f *Functions) ask(ctx context.Context, what subject, timeout time.Duration
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	read := 0
 	if turns != nil {
 		if err := turns.BeginQuestion(ctx); err != nil {
 			return &entry{err: &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: err.Error(), Err: err}, unasked: true}
 		}
-		defer turns.EndQuestion()
+		defer func() { turns.EndQuestion(answerUnits * int64(read)) }()
 	}
 	found, err := f.source.Resolve(ctx, what.kind, what.ref)
+	if found != nil {
+		read = found.Read
+	} else if e := (*Error)(nil); errors.As(err, &e) {
+		read = e.Read
+	}
 	switch {
 	case err == nil && found == nil:
 		err = &Error{Kind: what.kind, Ref: what.ref, Reason: ErrEngine, Message: "no answer"}
