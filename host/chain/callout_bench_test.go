@@ -6,12 +6,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/abi"
-	"github.com/sluice-gateway/sluice/host/callout"
 	"github.com/sluice-gateway/sluice/host/chain"
 	"github.com/sluice-gateway/sluice/host/dockerapi"
 	"github.com/sluice-gateway/sluice/host/plugin"
@@ -21,31 +19,13 @@ import (
 // socket has answered, and for comparison the same without the call, and the call
 // by itself, as net/http's client makes it.
 func BenchmarkCallout(b *testing.B) {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	socket := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		b.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })}
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-
-	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + socket})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer upstream.Close()
+	socket := serve(b, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })
 	code, err := os.ReadFile("../../testdata/guests/callout.wasm")
 	if err != nil {
 		b.Fatal(err)
 	}
 	engine := newEngine(b)
-	p, err := plugin.New(b.Context(), engine, plugin.Options{Name: "callout", Code: code, Instances: 1, Upstreams: map[string]*callout.Upstream{"svc": upstream}})
+	p, err := plugin.New(b.Context(), engine, plugin.Options{Name: "callout", Code: code, Instances: 1, Upstreams: serviceAt(b, socket)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -110,26 +110,39 @@ func opening(t *testing.T, c *chain.Chain, method, target string) *chain.Stream 
 	return c.Open(t.Context(), chain.Info{RequestID: "1", Method: method, Protocol: "HTTP/1.1", Call: call}, nil)
 }
 
-// service is an upstream "svc" on a unix socket.
-func service(t *testing.T, answer http.HandlerFunc) map[string]*callout.Upstream {
-	t.Helper()
+// service is an upstream "svc".
+func service(tb testing.TB, answer http.HandlerFunc) map[string]*callout.Upstream {
+	tb.Helper()
+	return serviceAt(tb, serve(tb, answer))
+}
+
+// serve answers on a unix socket.
+func serve(tb testing.TB, answer http.HandlerFunc) (socket string) {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "svc") // a test's own may be too long for a socket
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := &http.Server{Handler: answer}
 	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { server.Close() })
-	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + l.Addr().String()})
+	tb.Cleanup(func() { server.Close() })
+	return socket
+}
+
+// serviceAt is an upstream "svc" on that socket.
+func serviceAt(tb testing.TB, socket string) map[string]*callout.Upstream {
+	tb.Helper()
+	upstream, err := callout.New(callout.Options{Name: "svc", Address: "unix://" + socket})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(upstream.Close)
+	tb.Cleanup(upstream.Close)
 	return map[string]*callout.Upstream{"svc": upstream}
 }
 

@@ -13,11 +13,16 @@ func FailDisk(t *testing.T, s Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	writeTo(s, full)
+}
+
+// writeTo has the store write to another file than its own.
+func writeTo(s Store, other *os.File) {
 	j := s.(*file).journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_ = j.file.file.Close()
-	j.file.file = full
+	j.file.file = other
 }
 
 // FileSize is the length of a store's file.
@@ -44,11 +49,7 @@ func HoldDisk(t *testing.T, s Store) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := s.(*file).journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	_ = j.file.file.Close()
-	j.file.file = w
+	writeTo(s, w)
 	return func() { _ = r.Close() } // which fails
 }
 

@@ -96,28 +96,37 @@ func TestSleepCostsFuel(t *testing.T) {
 	}
 }
 
-// What a host call does can be charged to the guest.
-func TestHostCallsCanCharge(t *testing.T) {
-	const price = 600
+// logging is an instance of the guest traps with so much fuel, whose calls to the host do what a test says.
+func logging(t *testing.T, fuel int64, called func(*vm.Instance)) *vm.Instance {
+	t.Helper()
 	var i *vm.Instance
 	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
 		return func(_ context.Context, _ api.Module, stack []uint64) {
-			i.Charge(price)
-			i.Charge(-price) // there is nothing to be had
+			called(i)
 			stack[0] = 0
 		}, true
 	}})
-	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 2000})
+	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: fuel})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer i.Close()
+	t.Cleanup(func() { i.Close() })
+	return i
+}
+
+// What a host call does can be charged to the guest.
+func TestHostCallsCanCharge(t *testing.T) {
+	const price = 600
+	i := logging(t, 2000, func(i *vm.Instance) {
+		i.Charge(price)
+		i.Charge(-price) // there is nothing to be had
+	})
 	i.Charge(price) // nobody is there to be charged
 	call(t, i, "log")
 	if got := i.Used(); got < price || got > price+200 {
 		t.Errorf("got %d units, want %d and a little", got, price)
 	}
-	_, err = i.Func("log for ever").Call()
+	_, err := i.Func("log for ever").Call()
 	var trap *vm.TrapError
 	if !errors.As(err, &trap) || !trap.OutOfFuel {
 		t.Errorf("got %v", err)
@@ -126,22 +135,13 @@ func TestHostCallsCanCharge(t *testing.T) {
 
 // A host call that costs more than there can ever be is not paid for by what it leaves.
 func TestAPriceBeyondAllFuelIsNeverPaid(t *testing.T) {
-	var i *vm.Instance
 	var paid []bool
-	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
-		return func(_ context.Context, _ api.Module, stack []uint64) {
-			for range 4 {
-				paid = append(paid, i.Charge(math.MaxInt64))
-			}
-			stack[0] = 0
-		}, true
-	}})
-	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 2000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	_, err = i.Func("log").Call()
+	i := logging(t, 2000, func(i *vm.Instance) {
+		for range 4 {
+			paid = append(paid, i.Charge(math.MaxInt64))
+		}
+	})
+	_, err := i.Func("log").Call()
 	var trap *vm.TrapError
 	if !errors.As(err, &trap) || !trap.OutOfFuel || slices.Contains(paid, true) {
 		t.Errorf("it was paid, %v, and the call ends with %v", paid, err)
@@ -172,21 +172,12 @@ func TestExitDuringStartGivesTheStackBack(t *testing.T) {
 // A host call may be the last that a callback does. One that was refused for
 // want of fuel must not pass for done: a guard's denial may have been it.
 func TestCallThatReturnsWithoutFuelTraps(t *testing.T) {
-	var i *vm.Instance
-	engine := newEngine(t, vm.Options{Link: func(string, string, []api.ValueType, []api.ValueType) (api.GoModuleFunc, bool) {
-		return func(_ context.Context, _ api.Module, stack []uint64) {
-			if i.Charge(2000) {
-				t.Error("there was as much fuel")
-			}
-			stack[0] = 0
-		}, true
-	}})
-	i, err := compile(t, engine, "traps").Instantiate(vm.InstanceOptions{Fuel: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
-	_, err = i.Func("log").Call()
+	i := logging(t, 1000, func(i *vm.Instance) {
+		if i.Charge(2000) {
+			t.Error("there was as much fuel")
+		}
+	})
+	_, err := i.Func("log").Call()
 	if trap := trapped(t, err, "used up its fuel of 1000 units"); !trap.OutOfFuel || !i.Poisoned() {
 		t.Errorf("out of fuel %v, poisoned %v", trap.OutOfFuel, i.Poisoned())
 	}
